@@ -1,0 +1,1 @@
+"""The pipelines: data, training, evaluation, report."""

@@ -1,0 +1,81 @@
+"""The grammar of SOURCE, and by one name everything that reads data."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from applications.core.datasets import TextDataset, require_classes, split_validation
+from applications.core.files import KINDS, SourceError, read_folder, read_lines, read_table
+from applications.core.tfds import read_tfds, tfds_splits
+from zoo.errors import unknown
+
+__all__ = [
+    "KINDS",
+    "Source",
+    "SourceError",
+    "TextDataset",
+    "parse",
+    "read_folder",
+    "read_lines",
+    "read_table",
+    "read_tfds",
+    "require_classes",
+    "split_validation",
+    "tfds_splits",
+]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where data comes from: `kind` is "builtin", "tfds", "path" or the name of a corpus; `value` what follows."""
+
+    kind: str
+    value: str
+
+    def __str__(self) -> str:
+        return {"builtin": "builtin", "path": self.value}.get(self.kind, f"{self.kind}:{self.value}")
+
+
+def parse(source: str, corpora: Sequence[str] = ()) -> Source:
+    """Read a SOURCE: `builtin`, `tfds:NAME[/CONFIG]`, `CORPUS:PATH` or the path of a file or folder.
+
+    Args:
+        source: what the user gave; a `~` at the start of a path is the home folder.
+        corpora: the names that an application knows as CORPUS.
+
+    Raises:
+        SourceError: empty, an unknown corpus, or a path where nothing is; the nearest names are suggested.
+    """
+    if source == "builtin":
+        return Source("builtin", "")
+    kind, colon, value = source.partition(":")
+    if colon and kind in ("tfds", *corpora):
+        if not value:
+            raise SourceError(
+                f"{source}: nothing follows the colon; give {kind}:{'NAME' if kind == 'tfds' else 'PATH'}"
+            )
+        if kind == "tfds":
+            return Source(kind, value)
+        return Source(kind, str(_existing(value)))
+    if colon and re.fullmatch(r"[A-Za-z]\w+", kind) and not Path(source).exists():
+        raise SourceError(str(unknown("corpus", kind, ("tfds", *corpora))))
+    return Source("path", str(_existing(source)))
+
+
+def _existing(value: str) -> Path:
+    if not value.strip():
+        raise SourceError("data: got an empty name; give a file, a folder, tfds:NAME or builtin")
+    path = Path(value)
+    try:
+        path = path.expanduser()
+        if path.exists():
+            return path
+        beside = [entry.name for entry in path.parent.iterdir()]
+    except (OSError, ValueError, RuntimeError):
+        beside = []
+    near = [str(path.parent / name) for name in get_close_matches(path.name, beside, n=1)]
+    near += get_close_matches(value, ["builtin"], n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise SourceError(f"{value!r}: no such file or folder: {hint}Give a file, a folder, tfds:NAME or builtin")

@@ -1,0 +1,1 @@
+"""Sentiment of a text: is it meant well or ill?"""

@@ -1,0 +1,7 @@
+"""What the command line asks of this application before Keras is loaded."""
+
+NAME = "sentiment"
+TASK = "SentimentClassifier"
+SUMMARY = "Classify texts: negative or positive, or any labels that your data has."
+# Options of `train`, `finetune` and `evaluate` that name a column, and the column that is read without them.
+COLUMNS = {"text_column": "text", "label_column": "label"}

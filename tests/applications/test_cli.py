@@ -1,0 +1,637 @@
+"""The `zoo` command, on an application of its own that needs no training and no backend."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import textwrap
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import applications
+import zoo
+from applications import cli
+from applications.core import backend, catalogue
+from zoo.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("keras", "tensorflow", "jax", "torch", "sklearn", "matplotlib", "pandas", "scipy", "numpy", "rich")
+
+PARTS = {
+    "__init__": "",
+    "options": """
+        NAME, TASK, SUMMARY = "echo", "Echo", "Say what was said."
+        COLUMNS = {"text_column": "text", "label_column": "label"}
+    """,
+    "recipes": """
+        from dataclasses import dataclass
+
+        @dataclass(frozen=True)
+        class Recipe:
+            cell: str = "lstm"
+            units: int = 8
+
+        RECIPES = {"tiny": Recipe(units=2), "large": Recipe()}
+    """,
+    "data": """
+        from applications.core.datasets import TextDataset
+        from applications.core.tables import read_table
+
+        def load(source, split=None, *, text_column="text", label_column="label"):
+            rows = [row for _, row in read_table(source, [text_column, label_column])]
+            texts, labels = ([row[name] for row in rows] for name in (text_column, label_column))
+            return TextDataset(texts, labels, source, split)
+    """,
+    "report": """
+        def evaluate(task, dataset):
+            right = [a.label == b for a, b in zip(task.predict(dataset.texts), dataset.labels)]
+            return {"accuracy": sum(right) / len(right)}
+
+        def write(task, dataset, folder, **_):
+            folder.mkdir(parents=True)
+            (folder / "report.md").write_text("# Report")
+    """,
+    "train": """
+        import warnings
+        from pathlib import Path
+        from applications.echo import data
+        from zoo import presets
+        from zoo.errors import UserError
+
+        calls = []
+        fault = None
+
+        def train(recipe, source, out, **options):
+            dataset = data.load(source, text_column=options["text_column"])
+            calls.append((recipe, len(dataset), options))
+            (out / "checkpoints").mkdir(exist_ok=True)
+            if fault is not None:
+                (out / "checkpoints" / "state").write_text("half of the way")
+                raise fault
+            warnings.warn("the last layer is new", stacklevel=2)
+            return presets.write(
+                out / "preset", config={"task": "Echo", "network": {"units": 3}}, preprocessor={},
+                weights={}, card="# Echo", metadata={"application": "echo"},
+            )
+
+        finetune = train
+    """,
+}
+
+
+@dataclass
+class Answer:
+    label: str
+    probability: float
+
+    def to_dict(self):
+        return {"label": self.label, "probability": self.probability, "probabilities": {"loud": 0.25}}
+
+
+class Echo:
+    """Answers `loud` where there is an exclamation mark."""
+
+    def predict(self, texts, *, progress=None):
+        progress and progress(len(texts))
+        return [Answer("loud" if "!" in text else "quiet", 0.75) for text in texts]
+
+
+@pytest.fixture(autouse=True)
+def echo(monkeypatch, tmp_path):
+    """An application `echo` beside the real ones, its task in place of `zoo.tasks`, and no backend."""
+    folder = tmp_path / "applications" / "echo"
+    folder.mkdir(parents=True)
+    for name, source in PARTS.items():
+        (folder / f"{name}.py").write_text(textwrap.dedent(source))
+    monkeypatch.setattr(applications, "__path__", [*applications.__path__, str(folder.parent)])
+    monkeypatch.setattr(catalogue._applications, "__path__", applications.__path__)
+    tasks = ModuleType("zoo.tasks")
+    tasks.from_preset = lambda folder: Echo()
+    monkeypatch.setitem(sys.modules, "zoo.tasks", tasks)
+    monkeypatch.setattr(backend, "start", lambda *modules: None)
+    monkeypatch.setattr(backend, "versions", lambda: {"zoo_version": zoo.__version__, "backend": "none"})
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.chdir(tmp_path)
+    yield
+    for name in [name for name in sys.modules if name.startswith("applications.echo")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def preset(tmp_path):
+    """A preset of the application `echo`."""
+    return zoo.presets.write(
+        tmp_path / "shout",
+        config={"task": "Echo", "network": {"units": 3}},
+        preprocessor={},
+        weights={"kernel": np.ones(5)},
+        card="# Echo\n\nIt listens.",
+        metadata={"application": "echo"},
+    )
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Three labelled texts, the last of which the task gets wrong."""
+    path = tmp_path / "own.csv"
+    path.write_text('text,label\nHello!,loud\n"well, yes",quiet\nno,loud\n')
+    return path
+
+
+@pytest.fixture
+def call(capsys):
+    """Run the command line in this process; give its exit status, output and messages."""
+
+    def run(*argv):
+        with pytest.raises(SystemExit) as exit_:
+            cli.main([str(arg) for arg in argv])
+        out, err = capsys.readouterr()
+        return exit_.value.code, out, err
+
+    return run
+
+
+@pytest.fixture
+def refused(call, tmp_path):
+    """Run the command line; it must end with status 2 and one line, and leave every file as it was."""
+
+    def run(*argv):
+        before = files(tmp_path)
+        status, out, err = call(*argv)
+        assert (status, out) == (2, "")
+        assert err.startswith("zoo: error: ")
+        assert err.count("\n") == 1
+        assert files(tmp_path) == before
+        return err.removeprefix("zoo: error: ").rstrip()
+
+    return run
+
+
+def files(folder: Path) -> dict[str, bytes | None]:
+    """Return all below a folder, caches of Python aside, with what the files hold."""
+    found = [path for path in folder.rglob("*") if "__pycache__" not in path.parts]
+    return {str(path): path.read_bytes() if path.is_file() else None for path in found}
+
+
+def process(*argv, **options):
+    """Run the command line in a process of its own."""
+    code = "from applications.cli import main; main()"
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
+    options = {"capture_output": True, "text": True, "timeout": 120, **options}
+    return subprocess.run([sys.executable, "-c", code, *map(str, argv)], env=env, **options)
+
+
+# --- listing ---------------------------------------------------------------------------------------------------
+
+
+def test_version(call):
+    assert call("--version") == (0, f"zoo {zoo.__version__}\n", "")
+
+
+def test_no_arguments_show_the_help(call):
+    assert call() == call("--help")
+
+
+def test_list_applications(call):
+    status, out, err = call("list", "applications")
+    assert (status, err) == (0, "")
+    lines = {line.split()[0]: line for line in out.splitlines()}
+    assert lines["echo"].endswith("Say what was said. Recipes: tiny, large.")
+    assert "sentiment" in lines
+
+
+def test_list_cells_is_the_catalogue(call):
+    from zoo.cells import CATALOGUE
+
+    status, out, err = call("list", "cells")
+    assert (status, err) == (0, "")
+    said = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert said == {name: cell.__doc__.partition("\n")[0] for name, cell in CATALOGUE.items()}
+
+
+def test_list_presets(call, preset, monkeypatch):
+    monkeypatch.setattr(zoo.presets, "list_presets", lambda: {"shout": preset})
+    assert call("list", "presets") == (0, "shout\n", "")
+    monkeypatch.setattr(zoo.presets, "list_presets", dict)
+    assert call("list", "presets") == (0, "", "zoo: there are no presets\n")
+
+
+def test_info(call, preset):
+    status, out, err = call("info", preset)
+    assert (status, err) == (0, "")
+    assert {"application: echo", "task: Echo", "units: 3", "# Echo", "It listens."} <= set(out.splitlines())
+    assert "parameters: 5 in float32, 0.0 MB" in out
+
+
+@pytest.mark.parametrize("verb", ["", "list", "info", "train", "finetune", "evaluate", "predict", "publish"])
+def test_help_at_every_level(call, verb):
+    status, out, err = call(*verb.split(), "--help")
+    assert (status, err) == (0, "")
+    assert out.startswith(f"Usage: zoo {verb}".rstrip())
+    assert "Traceback" not in out
+
+
+# --- quickness -------------------------------------------------------------------------------------------------
+
+QUICK = [
+    ["--help"],
+    ["--version"],
+    ["train", "--help"],
+    ["predict", "--help"],
+    ["list", "cells"],
+    [],
+    ["trian"],
+    ["train"],
+    ["train", "sentment", "--recipe", "tiny", "--data", "builtin", "--out", "x"],
+    ["predict"],
+    ["predict", "x", "--inptu", "y"],
+    ["list", "cels"],
+]
+
+
+def test_help_and_mistakes_import_nothing_slow():
+    code = f"""
+        import contextlib, io, sys
+        from applications.cli import main
+        for argv in {QUICK!r}:
+            with contextlib.suppress(SystemExit):
+                main(argv)
+            heavy = [name for name in {HEAVY!r} if name in sys.modules]
+            assert not heavy, (argv, heavy)
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["train"], ["train", "x", "--recipe", "x", "--data", "x", "--out", "x"]]
+)
+def test_help_and_mistakes_answer_within_half_a_second(argv):
+    def seconds():
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        process(*argv)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(seconds() for _ in range(3)) < 0.5  # of the processor: the clock counts other processes too
+
+
+# --- predict ---------------------------------------------------------------------------------------------------
+
+
+def test_predict_prints_answers_alone(call, preset):
+    assert call("predict", preset, "Hello!", "a\tb\nc", "") == (
+        0,
+        "loud\t0.7500\tHello!\nquiet\t0.7500\ta b c\nquiet\t0.7500\t\n",
+        "",
+    )
+
+
+def test_predict_takes_texts_that_look_like_options(call, preset):
+    assert call("predict", preset, "--", "--wow!") == (0, "loud\t0.7500\t--wow!\n", "")
+
+
+def test_predict_json_on_standard_output(call, preset):
+    status, out, err = call("predict", preset, "Hello!", "Ünd", "--json", "-")
+    assert (status, err) == (0, "")
+    assert json.loads(out) == [
+        {"text": "Hello!", "label": "loud", "probability": 0.75, "probabilities": {"loud": 0.25}},
+        {"text": "Ünd", "label": "quiet", "probability": 0.75, "probabilities": {"loud": 0.25}},
+    ]
+
+
+def test_predict_answers_in_the_order_of_a_file(call, preset, table, tmp_path):
+    (tmp_path / "in.txt").write_text("one!\n\nthree\n")
+    assert call("predict", preset, "--input", "in.txt")[1] == (
+        "loud\t0.7500\tone!\nquiet\t0.7500\t\nquiet\t0.7500\tthree\n"
+    )
+    assert call("predict", preset, "--input", table)[1].splitlines()[1] == "quiet\t0.7500\twell, yes"
+    assert call("predict", preset, "--input", table, "--text-column", "label")[1].count("quiet\t0.75") == 3
+
+
+@pytest.mark.parametrize("suffix", ["txt", "csv", "tsv", "jsonl", "json"])
+def test_predict_writes_what_the_suffix_says(call, preset, suffix, tmp_path):
+    status, out, err = call("predict", preset, 'a "b", c!', "d", "--output", f"out.{suffix}")
+    assert (status, out, err) == (0, "", "")
+    rows = [
+        {"text": 'a "b", c!', "label": "loud", "probability": 0.75, "probabilities": {"loud": 0.25}},
+        {"text": "d", "label": "quiet", "probability": 0.75, "probabilities": {"loud": 0.25}},
+    ]
+    wanted = {
+        "txt": 'loud\t0.7500\ta "b", c!\nquiet\t0.7500\td\n',
+        "csv": 'text,label,probability\n"a ""b"", c!",loud,0.75\nd,quiet,0.75\n',
+        "tsv": 'text\tlabel\tprobability\n"a ""b"", c!"\tloud\t0.75\nd\tquiet\t0.75\n',
+        "jsonl": "".join(json.dumps(row) + "\n" for row in rows),
+        "json": json.dumps(rows, indent=2) + "\n",
+    }
+    assert (tmp_path / f"out.{suffix}").read_text() == wanted[suffix]
+
+
+def test_predict_writes_json_and_a_table_at_once(call, preset, tmp_path):
+    assert call("predict", preset, "x", "--output", "a.csv", "--json", "b.json") == (0, "", "")
+    assert json.loads((tmp_path / "b.json").read_text())[0]["label"] == "quiet"
+    assert (tmp_path / "a.csv").exists()
+
+
+def test_predict_answers_for_a_lone_surrogate(call, preset, tmp_path):
+    status, out, _ = call("predict", preset, "\udc80!")
+    assert (status, out) == (0, "loud\t0.7500\t\\udc80!\n")
+    status, out, _ = call("predict", preset, "\udc80", "--json", "-")
+    assert json.loads(out)[0]["text"] == "\udc80"
+    assert call("predict", preset, "\udc80", "--output", "x.jsonl")[0] == 0
+    assert json.loads((tmp_path / "x.jsonl").read_text())["text"] == "\udc80"
+
+
+def test_predict_draws(call, preset, monkeypatch, tmp_path):
+    plots = ModuleType("applications.core.plots")
+    plots.predictions = lambda texts, answers, path: path.write_text(f"{texts} {answers[0].label}")
+    monkeypatch.setitem(sys.modules, "applications.core.plots", plots)
+    assert call("predict", preset, "Oh!", "--plot", "oh.png") == (0, "loud\t0.7500\tOh!\n", "")
+    assert (tmp_path / "oh.png").read_text() == "['Oh!'] loud"
+
+
+def test_predict_leaves_no_half_picture(preset, refused, monkeypatch):
+    def broken(texts, answers, path):
+        path.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    plots = ModuleType("applications.core.plots")
+    plots.predictions = broken
+    monkeypatch.setitem(sys.modules, "applications.core.plots", plots)
+    assert refused("predict", preset, "x", "--plot", "oh.png") == "No space left on device"
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ((), "predict: give texts or --input, one of them"),
+        (("x", "--input", "own.csv"), "predict: give texts or --input, one of them"),
+        (("--input", "nope.csv"), "nope.csv: no such file"),
+        (("--input", "shout"), "shout: is a folder"),
+        (("--input", "empty.txt"), "empty.txt: is empty"),
+        (("--input", "latin.txt"), "latin.txt:2: not UTF-8"),
+        (("--input", "nul.txt"), "nul.txt:1: a NUL byte"),
+        (
+            ("--input", "own.csv", "--text-column", "txet"),
+            "own.csv:1: no column 'txet': did you mean 'text'?",
+        ),
+        (("x", "--output", "own.csv"), "own.csv exists and is left as it is"),
+        (("x", "--json", "own.csv"), "own.csv exists and is left as it is"),
+        (("x", "--output", "link.csv"), "link.csv exists and is left as it is"),
+        (("x", "--output", "a.xlsx"), "a.xlsx: unknown suffix '.xlsx'"),
+        (("x", "--output", "no/a.csv"), "no/a.csv: there is no folder no"),
+        (("x", "--output", "own.csv/a.csv"), "own.csv/a.csv: there is no folder own.csv"),
+        (("x", "--plot", "a.doc"), "a.doc: unknown suffix '.doc'"),
+        (("x", "--outptu", "a.csv"), "No such option: --outptu"),
+        (("x", "--output"), "Option '--output' requires an argument."),
+    ],
+)
+def test_predict_refuses(refused, preset, table, tmp_path, argv, said):
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "latin.txt").write_bytes(b"one\nf\xfcr\n")
+    (tmp_path / "nul.txt").write_bytes(b"one\0\n")
+    (tmp_path / "link.csv").symlink_to("nowhere")
+    assert said in refused("predict", preset, *argv)
+
+
+def test_an_output_that_cannot_be_written(preset, refused, monkeypatch, tmp_path):
+    (tmp_path / "locked").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: not str(path).endswith("locked"))
+    assert "the folder locked cannot be written" in refused(
+        "predict", preset, "x", "--output", "locked/a.csv"
+    )
+    assert "is no folder that can be written" in refused(
+        "train", "echo", "--recipe", "tiny", "--data", "own.csv", "--out", "locked/run"
+    )
+
+
+# --- presets ---------------------------------------------------------------------------------------------------
+
+
+def test_a_shipped_name_is_suggested(refused, preset, monkeypatch):
+    monkeypatch.setattr(zoo.presets.store, "list_presets", lambda: {"shout": preset})
+    assert "unknown preset 'shuot': did you mean 'shout'?" in refused("predict", "shuot", "x")
+
+
+def test_an_altered_preset(refused, preset):
+    (preset / "README.md").write_text("# Ecco\n\nIt listens.")
+    assert "README.md" in refused("info", preset)
+    assert "README.md" in refused("predict", preset, "x")
+
+
+@pytest.mark.parametrize(("metadata", "said"), [({}, "no application"), ({"application": "ehco"}, "'echo'")])
+def test_a_preset_of_no_application_of_ours(refused, tmp_path, metadata, said):
+    zoo.presets.write(
+        tmp_path / "odd",
+        config={"task": "Echo", "network": {}},
+        preprocessor={},
+        weights={},
+        card="# Odd",
+        metadata=metadata,
+    )
+    assert said in refused("predict", "odd", "x")
+
+
+# --- evaluate --------------------------------------------------------------------------------------------------
+
+
+def test_evaluate_prints_the_metrics(call, preset, table):
+    assert call("evaluate", preset, "--data", table) == (0, "accuracy\t0.6667\ncount\t3\n", "")
+
+
+def test_evaluate_json_is_one_flat_object(call, preset, table, tmp_path):
+    wanted = {
+        "accuracy": pytest.approx(2 / 3),
+        "preset": str(preset),
+        "data": "own.csv",
+        "split": "test",
+        "count": 3,
+        "zoo_version": zoo.__version__,
+        "backend": "none",
+    }
+    status, out, err = call("evaluate", preset, "--data", "own.csv", "--split", "test", "--json", "-")
+    assert (status, json.loads(out), err) == (0, wanted, "")
+    assert call("evaluate", preset, "--data", "own.csv", "--split", "test", "--json", "a.json")[0] == 0
+    assert json.loads((tmp_path / "a.json").read_text()) == wanted
+
+
+def test_evaluate_writes_a_report(call, preset, table, tmp_path):
+    assert call("evaluate", preset, "--data", table, "--out", "deep/report")[0] == 0
+    assert (tmp_path / "deep" / "report" / "report.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("--data", "own.csv", "--json", "own.csv"), "own.csv exists"),
+        (("--data", "own.csv", "--out", "shout"), "shout exists"),
+        (("--data", "own.csv", "--out", "own.csv/x"), "own.csv is no folder that can be written"),
+        (("--data", "nope.csv"), "nope.csv: no such file"),
+        (("--data", "own.csv", "--label-column", "labels"), "no column 'labels'"),
+        ((), "Missing option '--data'."),
+    ],
+)
+def test_evaluate_refuses(refused, preset, table, argv, said):
+    assert said in refused("evaluate", preset, *argv)
+
+
+# --- train and finetune ----------------------------------------------------------------------------------------
+
+TRAIN = ("train", "echo", "--recipe", "tiny", "--data", "own.csv", "--out", "runs/a")
+
+
+def trainer():
+    import applications.echo.train
+
+    return applications.echo.train
+
+
+def test_train_passes_on_what_was_asked(call, table, tmp_path):
+    argv = (*TRAIN, "--set", "units=5", "--set", "cell=gru", "--seed", "7", "--no-report", "--quiet")
+    status, out, err = call(*argv)
+    assert (status, out, err) == (0, "runs/a/preset\n", "zoo: warning: the last layer is new\n")
+    ((recipe, count, options),) = trainer().calls
+    assert (recipe.units, recipe.cell, count) == (5, "gru", 3)
+    assert options == {
+        "seed": 7,
+        "validation": None,
+        "text_column": "text",
+        "label_column": "label",
+        "report": False,
+        "progress": False,
+    }
+
+
+def test_a_finished_run_says_so(call, table, tmp_path):
+    call(*TRAIN)
+    before = files(tmp_path)
+    status, out, err = call(*TRAIN, "--quiet")
+    assert (status, out) == (0, "runs/a/preset\n")
+    assert err == "zoo: runs/a holds this run, finished: nothing is left to do\n"
+    assert files(tmp_path) == before
+    assert len(trainer().calls) == 1
+
+
+def test_a_run_that_stopped_goes_on_with_the_same_arguments_alone(call, refused, table):
+    call("list", "applications")
+    trainer().fault = KeyboardInterrupt()
+    status, out, err = call(*TRAIN)
+    assert (status, out) == (130, "")
+    assert (
+        err == "zoo: the same command goes on from the last checkpoint, if there is one\nzoo: interrupted\n"
+    )
+    trainer().fault = None
+    said = "runs/a holds a run with units 2, not 9: choose another --out"
+    assert refused(*TRAIN, "--set", "units=9") == said
+    assert "seed 0, not 1" in refused(*TRAIN, "--seed", "1")
+    assert call(*TRAIN)[:2] == (0, "runs/a/preset\n")
+
+
+def test_a_run_that_diverged(call, table, tmp_path):
+    trainer().fault = UserError("epoch 3: the loss is nan")
+    status, out, err = call(*TRAIN)
+    assert (status, out, err) == (2, "", "zoo: error: epoch 3: the loss is nan\n")
+    assert (tmp_path / "runs" / "a" / "checkpoints" / "state").exists()
+
+
+def test_finetune(call, preset, table):
+    argv = ("finetune", preset, "--data", table, "--out", "mine", "--epochs", "2", "--learning-rate", "0.01")
+    assert call(*argv)[:2] == (0, "mine/preset\n")
+    ((folder, _, options),) = trainer().calls
+    assert folder == preset
+    assert (options["epochs"], options["learning_rate"], "batch_size" in options) == (2, 0.01, False)
+    assert call("predict", "mine", "x!")[1] == "loud\t0.7500\tx!\n"
+    assert "holds a run with command 'finetune'" in call("train", *TRAIN[1:-1], "mine")[2]
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("ehco", *TRAIN[2:]), "unknown application 'ehco': did you mean 'echo'?"),
+        ((*TRAIN[1:], "--recipe", "tinny"), "unknown recipe 'tinny': did you mean 'tiny'?"),
+        ((*TRAIN[1:], "--set", "unit=3"), "unknown setting 'unit': did you mean 'units'?"),
+        ((*TRAIN[1:], "--set", "units=many"), "setting 'units=many': give a whole number"),
+        ((*TRAIN[1:], "--set", "cell=lsmt"), "unknown value 'lsmt': did you mean 'lstm'?"),
+        ((*TRAIN[1:], "--data", "nope.csv"), "nope.csv: no such file"),
+        ((*TRAIN[1:], "--out", "shout"), "shout holds 'README.md', which is no part of a run"),
+        ((*TRAIN[1:], "--out", "own.csv"), "own.csv exists"),
+        ((*TRAIN[1:], "--out", "other"), "other holds files but no logs/run.json"),
+        ((*TRAIN[1:], "--seed", "-1"), "'--seed'"),
+        ((*TRAIN[1:], "--seed", "x"), "'--seed'"),
+        (TRAIN[1:4], "Missing option '--data'."),
+    ],
+)
+def test_train_refuses(refused, preset, table, tmp_path, argv, said):
+    (tmp_path / "other" / "logs").mkdir(parents=True)
+    (tmp_path / "other" / "logs" / "history.csv").touch()
+    assert said in refused("train", *argv)
+
+
+# --- publish ---------------------------------------------------------------------------------------------------
+
+
+def test_publish(call, refused, preset, monkeypatch):
+    publish = ModuleType("applications.core.publish")
+    publish.publish = lambda run, name: run / name
+    monkeypatch.setitem(sys.modules, "applications.core.publish", publish)
+    assert call("publish", "shout", "--name", "loud") == (0, "shout/loud\n", "")
+    assert "unknown preset 'nope'" in refused("publish", "nope", "--name", "loud")
+
+
+# --- the environment -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["tensorfow", "numpy"])
+def test_an_unknown_backend(refused, preset, monkeypatch, name):
+    monkeypatch.setenv("KERAS_BACKEND", name)
+    assert f"KERAS_BACKEND: unknown backend {name!r}" in refused("predict", preset, "x")
+
+
+def test_a_backend_that_is_not_installed(refused, preset, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setattr(backend, "find_spec", lambda name: None)
+    assert "pip install 'lstm-zoo[jax]'" in refused("predict", preset, "x")
+
+
+def test_warnings_are_one_line(call, monkeypatch, preset):
+    monkeypatch.setattr(
+        Echo, "predict", lambda *_, **__: warnings.warn("much\nof it", stacklevel=1) or [Answer("a", 1.0)]
+    )
+    assert call("predict", preset, "x") == (0, "a\t1.0000\tx\n", "zoo: warning: much of it\n")
+
+
+def test_a_fault_of_ours_is_no_mistake_of_the_user(preset, monkeypatch):
+    monkeypatch.setattr(Echo, "predict", lambda *_, **__: [][0])
+    with pytest.raises(IndexError):
+        cli.main(["predict", str(preset), "x"])
+
+
+def test_a_reader_that_has_gone():
+    read, write = os.pipe()
+    os.close(read)
+    run = process("list", "cells", stdout=write, stderr=subprocess.PIPE, capture_output=False)
+    os.close(write)
+    assert (run.returncode, run.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_full_disk():
+    with open("/dev/full", "w") as full:
+        run = process("list", "cells", stdout=full, stderr=subprocess.PIPE, capture_output=False)
+    assert (run.returncode, run.stderr) == (2, "zoo: error: No space left on device\n")
+
+
+def test_any_text_is_printed_in_any_locale():
+    run = process(
+        "predict", "\N{WATERMELON}", "x", env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    )
+    assert run.returncode == 2
+    assert "unknown preset '\N{WATERMELON}'" in run.stderr

@@ -1,0 +1,28 @@
+"""The errors that a user can mend: one line that names what was found, where, and what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(ValueError):
+    """Base of every error caused by an argument, a file or data.
+
+    The message is a single line: the file, line or argument, what was found there, and the remedy.
+    The command line prints it without a traceback and exits with status 2.
+    """
+
+
+def unknown(kind: str, name: object, choices: Iterable[str], remedy: str = "") -> UserError:
+    """Return the error for a name that is not among `choices`; the nearest names are suggested.
+
+    Args:
+        kind: what the name stands for, such as `"cell"` or `"preset"`.
+        name: what the user gave.
+        choices: the names that exist.
+        remedy: where to find all names; by default they are listed.
+    """
+    choices = sorted(choices)
+    near = get_close_matches(str(name).lower(), choices, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+    remedy = remedy or f"Choose from: {', '.join(choices) or 'none exist'}."
+    return UserError(f"unknown {kind} {name!r}: {hint}{remedy}")

@@ -1,0 +1,20 @@
+"""Recurrent layers: one for every cell of the catalogue, and what stands around them."""
+
+from zoo.layers.pooling import POOLINGS, AttentionPooling, MaxPooling, MeanPooling
+from zoo.layers.recurrent import LAYERS, Recurrent
+from zoo.layers.stacks import RecurrentStack
+from zoo.layers.word_dropout import WordDropout
+
+globals().update({layer.__name__: layer for layer in LAYERS.values()})
+
+__all__ = [
+    "LAYERS",
+    "POOLINGS",
+    "AttentionPooling",
+    "MaxPooling",
+    "MeanPooling",
+    "Recurrent",
+    "RecurrentStack",
+    "WordDropout",
+    *(layer.__name__ for layer in LAYERS.values()),
+]

@@ -1,0 +1,115 @@
+"""Recurrent layers on top of each other."""
+
+import keras
+
+from zoo.cells import get
+from zoo.errors import UserError
+from zoo.layers.recurrent import Recurrent
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class RecurrentStack(keras.layers.Layer):
+    """Recurrent layers of one cell on top of each other.
+
+    Input: (batch, time, inputs). Output: (batch, time, width) with `return_sequences`, else (batch, width),
+    where width is the last layer's units, twice that where bidirectional.
+
+    Args:
+        cell: name of a cell of the catalogue, such as `"peephole_lstm"`.
+        units: size of each layer: a tuple, the lowest layer first.
+        bidirectional: let every layer run both ways and concatenate its two outputs.
+        dropout: share of the features to drop between two layers, the same ones at all steps of a sequence.
+        recurrent_dropout: of every cell.
+        residual: add a layer's input to its output wherever both have the same width.
+        return_sequences: return the outputs of all steps of the last layer.
+        cell_options: further arguments for every cell, such as `{"use_bias": False}`.
+
+    Raises:
+        UserError: unknown cell, or arguments that it refuses.
+    """
+
+    def __init__(
+        self,
+        cell="lstm",
+        units=(128,),
+        *,
+        bidirectional=False,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        residual=False,
+        return_sequences=False,
+        cell_options=None,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not units:
+            raise UserError("RecurrentStack: units must hold the size of at least one layer, not ()")
+        self.cell = cell
+        self.units = tuple(units)
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.residual = residual
+        self.return_sequences = return_sequences
+        self.cell_options = dict(cell_options or {})
+        self.seed = seed
+        self.supports_masking = True
+        options = dict(self.cell_options)
+        if recurrent_dropout:
+            options["recurrent_dropout"] = recurrent_dropout
+        self.layers = []
+        self.dropouts = []
+        for number, size in enumerate(self.units):
+            last = number == len(self.units) - 1
+            cell_seed = None if seed is None else seed + 1000 * (number + 1)
+            layer = Recurrent(
+                get(cell)(size, seed=cell_seed, name="cell", dtype=self.dtype_policy, **options),
+                return_sequences=return_sequences or not last,
+                name=f"layer_{number}",
+                dtype=self.dtype_policy,
+            )
+            if bidirectional:
+                layer = keras.layers.Bidirectional(layer, name=f"layer_{number}", dtype=self.dtype_policy)
+            self.layers.append(layer)
+            if not last:
+                # one mask for all steps: noise of shape (batch, 1, features)
+                self.dropouts.append(keras.layers.SpatialDropout1D(dropout, seed=cell_seed, dtype=self.dtype_policy))
+
+    def build(self, sequences_shape):
+        """Build all layers for sequences (batch, time, inputs)."""
+        for layer in self.layers:
+            layer.build(sequences_shape)
+            sequences_shape = layer.compute_output_shape(sequences_shape)
+
+    def call(self, sequences, mask=None, training=False):
+        """Run all layers.
+
+        Args:
+            sequences: (batch, time, inputs).
+            mask: boolean (batch, time), true at real steps.
+            training: whether dropout is on.
+        """
+        for number, layer in enumerate(self.layers):
+            if number:
+                sequences = self.dropouts[number - 1](sequences, training=training)
+            outputs = layer(sequences, mask=mask, training=training)
+            if self.residual and outputs.shape[1:] == sequences.shape[1:]:
+                outputs = outputs + sequences
+            sequences = outputs
+        return sequences
+
+    def compute_mask(self, sequences, mask=None):
+        """Return the mask of the output: that of the input for sequences, none for the last output."""
+        return mask if self.return_sequences else None
+
+    def compute_output_shape(self, sequences_shape):
+        """Return (batch, time, width) or (batch, width)."""
+        width = self.units[-1] * (2 if self.bidirectional else 1)
+        return (*sequences_shape[: 2 if self.return_sequences else 1], width)
+
+    def get_config(self):
+        """Return the arguments of `__init__`."""
+        names = ("cell", "units", "bidirectional", "dropout", "recurrent_dropout", "residual", "return_sequences")
+        names = (*names, "cell_options", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

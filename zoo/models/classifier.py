@@ -1,0 +1,118 @@
+"""A recurrent classifier of sequences of ids."""
+
+import keras
+
+from zoo.errors import UserError, unknown
+from zoo.layers import POOLINGS, RecurrentStack, WordDropout
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class RecurrentClassifier(keras.Model):
+    """Embedding, recurrent stack, pooling over time, head: integer ids (batch, time) -> logits (batch, classes).
+
+    Id 0 is padding, and masked everywhere.
+
+    Args:
+        vocabulary_size: number of ids, padding included.
+        num_classes: number of logits.
+        cell: name of a cell of the catalogue.
+        units: size of each recurrent layer and direction.
+        layers: number of recurrent layers.
+        bidirectional: whether every layer runs both ways.
+        residual: add a layer's input to its output where both have the same width.
+        embedding_dim: size of an embedding.
+        embedding_trainable: False freezes the embeddings (pre-trained vectors, say).
+        pooling: `"last"` (the last output, of both directions), or one or several of `"mean"`, `"max"` and
+            `"attention"` joined by `+`, whose outputs are concatenated.
+        head_units: size of a hidden layer (ReLU) before the logits; 0 for none.
+        word_dropout: share of the ids that become the unknown word (id 1) while training.
+        embedding_dropout: share of single embedding entries to drop.
+        input_dropout: share of the embedding's features to drop, the same ones at all steps of a sequence.
+        dropout: the same between recurrent layers.
+        recurrent_dropout: of the cells.
+        head_dropout: before every dense layer of the head.
+        seed: of all dropout masks and starting weights that depend on it.
+
+    Raises:
+        UserError: unknown cell or pooling, or a number out of range.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size,
+        num_classes,
+        *,
+        cell="lstm",
+        units=128,
+        layers=1,
+        bidirectional=True,
+        residual=False,
+        embedding_dim=128,
+        embedding_trainable=True,
+        pooling="mean+max",
+        head_units=0,
+        word_dropout=0.0,
+        embedding_dropout=0.0,
+        input_dropout=0.0,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        head_dropout=0.0,
+        seed=None,
+        **kwargs,
+    ):
+        config = {name: value for name, value in locals().items() if name not in ("self", "kwargs", "__class__")}
+        names = pooling.split("+")
+        for name in names:
+            if name not in POOLINGS and names != ["last"]:
+                raise unknown("pooling", name, ["last", *POOLINGS], f"choose 'last', or from {', '.join(POOLINGS)}.")
+        for name in ("layers", "embedding_dim", "vocabulary_size", "num_classes"):
+            if not isinstance(config[name], int) or config[name] < 1:
+                raise UserError(f"RecurrentClassifier: {name} must be a positive integer, not {config[name]!r}")
+
+        # === layers ===
+        seeds = [None if seed is None else seed + number for number in range(1, 5)]
+        embedding = keras.layers.Embedding(
+            vocabulary_size, embedding_dim, trainable=embedding_trainable, mask_zero=True, name="embedding"
+        )
+        stack = RecurrentStack(
+            cell,
+            (units,) * layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            residual=residual,
+            return_sequences=names != ["last"],
+            seed=seed,
+            name="stack",
+        )
+        poolings = [] if names == ["last"] else [POOLINGS[name](name=f"{name}_pooling") for name in names]
+        hidden = keras.layers.Dense(head_units, activation="relu", name="hidden") if head_units else None
+        logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")
+
+        # === functional model ===
+        ids = keras.Input((None,), dtype="int32", name="ids")
+        x = WordDropout(word_dropout, seed=seeds[0], name="word_dropout")(ids)
+        x = embedding(x)
+        x = keras.layers.Dropout(embedding_dropout, seed=seeds[1], name="embedding_dropout")(x)
+        x = keras.layers.SpatialDropout1D(input_dropout, seed=seeds[2], name="input_dropout")(x)
+        x = stack(x)
+        if poolings:
+            x = [pooling(x) for pooling in poolings]
+            x = keras.layers.Concatenate(name="pooled")(x) if len(x) > 1 else x[0]
+        x = keras.layers.Dropout(head_dropout, seed=seeds[3], name="head_dropout")(x)
+        if hidden is not None:
+            x = hidden(x)
+            x = keras.layers.Dropout(head_dropout, seed=seeds[3], name="hidden_dropout")(x)
+        super().__init__(inputs=ids, outputs=logits(x), **kwargs)
+
+        # === config ===
+        self.config = config
+
+    def get_config(self):
+        """Return the arguments of `__init__`."""
+        return {"name": self.name, **self.config}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Return the network that `get_config` tells of."""
+        return cls(**config)

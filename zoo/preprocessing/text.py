@@ -1,0 +1,294 @@
+"""Raw text to ids of subword pieces, and back."""
+
+import html
+import io
+import math
+import re
+import textwrap
+import threading
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sentencepiece
+
+from zoo.errors import UserError, unknown
+from zoo.presets import schema
+
+_ASSET = "tokenizer.model"
+_SCHEMA = {
+    "kind": schema.Choice(["text"]),
+    "lowercase": schema.Boolean(),
+    "max_length": schema.Integer(1, 1_000_000),
+    "vocabulary_size": schema.Integer(3, 1_000_000),
+}
+_CHARACTERS_PER_ID = 32  # of a text, so many characters for each id wanted are read: pieces have at most 16
+_MAX_TEXTS = 1_000_000
+_SEEDING = threading.Lock()  # SentencePiece has one seed for the whole process
+
+_VANISH = "\u00ad\u200c\u200d\u2060\ufe0e\ufe0f\ufeff"  # soft hyphen, joiners, variation selectors, BOM
+_CHARACTERS = (
+    dict.fromkeys(map(ord, _VANISH))
+    | dict.fromkeys([*range(32), *range(127, 160), *range(0xD800, 0xE000), ord("\\"), 0x200B], " ")
+    | dict.fromkeys(map(ord, "‘’‚‛′`´"), "'")
+    | dict.fromkeys(map(ord, "“”„‟«»"), '"')
+    | {ord("–"): "--", ord("—"): "--", ord("―"): "--", ord("⁄"): "/", ord("−"): "-", ord("‐"): "-"}
+)
+_ACCENT = re.compile("(?<=[a-z])[\u0300-\u036f]+")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,30});")
+_W = r"[^\s!-/:-@\[-`{-¿×÷\u2010-\u2bff\u3000-\u303f\U0001f000-\U0001faff]"
+_NOT, _CLITIC = rf"(?i:n't)(?!{_W})", rf"(?i:s|re|ve|ll|d|m|em|til|\d\ds?)(?!{_W})"
+_RULES = [  # (a sign without which the rule is skipped, pattern, replacement)
+    ("<", r"</?(?i:a|b|br|center|div|em|font|hr|i|li|ol|p|span|strong|u|ul)\b[^<>]{0,500}>", " "),
+    ("-", r"-[lL][rRsScC][bB]-", " ( "),
+    ("-", r"-[rR][rRsScC][bB]-", " ) "),
+    ("-", r"--+", " -- "),
+    (".", r"\.\.+", " ... "),
+    ("'", r"''", ' " '),
+]
+_RULES = [(sign, re.compile(pattern), replacement) for sign, pattern, replacement in _RULES]
+_TOKEN = re.compile(
+    rf"(?i:can)(?=(?i:not)(?:{_NOT}|(?!{_W})))"  # can|not
+    rf"|{_W}++(?!['.])"  # film: the quick way for most words
+    rf"|{_W}+(?={_NOT})|{_NOT}"  # does|n't
+    rf"|'{_CLITIC}"  # it|'s
+    rf"|{_W}+(?:(?:'(?!{_CLITIC})|(?<!{_W}{_W})\.|\.(?=\d)){_W}+)*"  # o'clock, u.s, 1.5
+    r"|\.\.\.|--|\S"
+)
+
+
+def canonical(text: str, lowercase: bool = True) -> str:
+    """Return `text` cleaned and split the way the Penn Treebank splits it; idempotent.
+
+    What a user types ("It's a film that doesn't work (really)!") and the same sentence as a treebank writes
+    it ("it 's a film that does n't work -lrb- really -rrb- !") come out the same string. The rules, in order:
+
+    1. HTML entities become their characters; tags of running text (`<br />`, `<i>`) become a space.
+    2. Control characters, NUL, lone surrogates and backslashes become a space; soft hyphens vanish.
+    3. Unicode form NFKC; every quotation mark becomes ' or ", every long dash --.
+    4. With `lowercase`: lower case, and accents on Latin letters are dropped (as the uncased BERT models do).
+    5. Round brackets for -LRB-, -RRB- and the other treebank brackets; `` and '' become ".
+    6. Tokens with one space between: words, n't, 's 're 've 'll 'd 'm, "..." and "--", an abbreviation or a
+       number with its inner points, and every other sign alone, hyphens too. "cannot" is "can not".
+    """
+    if "&" in text:
+        text = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
+    text = text.translate(_CHARACTERS)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).translate(_CHARACTERS)
+    if lowercase:
+        text = text.lower()
+        if not text.isascii():
+            text = _ACCENT.sub("", unicodedata.normalize("NFKD", text))
+            text = unicodedata.normalize("NFKC", text)
+    for sign, pattern, replacement in _RULES:
+        if sign in text:
+            text = pattern.sub(replacement, text)
+    return " ".join(_TOKEN.findall(text))
+
+
+class TextPreprocessor:
+    """SentencePiece subwords: raw texts to arrays of ids.
+
+    Id 0 is padding, id 1 stands for what no piece covers. A text that is empty after cleaning becomes the
+    single unknown id, so that no sequence is ever empty.
+
+    Args:
+        model: a SentencePiece model as bytes, as `train` makes it.
+        lowercase: whether texts are lower-cased (see `canonical`).
+        max_length: texts are cut after so many ids; what lies far beyond is not even read.
+
+    Attributes:
+        vocabulary_size: the number of ids, padding and unknown included.
+
+    Raises:
+        UserError: `model` is not a SentencePiece model of this kind, or `max_length` is below 1.
+    """
+
+    pad_id = 0
+    unknown_id = 1
+
+    def __init__(self, model: bytes, *, lowercase: bool = True, max_length: int = 512):
+        if isinstance(max_length, bool) or not isinstance(max_length, int) or max_length < 1:
+            raise UserError(f"max_length: got {max_length!r}; give a whole number of at least 1")
+        self.model = bytes(model)
+        self.lowercase = lowercase
+        self.max_length = max_length
+        self._pieces = _load(self.model)
+        self.vocabulary_size = self._pieces.vocab_size()
+
+    @classmethod
+    def train(
+        cls,
+        texts: Iterable[str],
+        *,
+        vocabulary_size: int = 8000,
+        model_type: str = "unigram",
+        lowercase: bool = True,
+        max_length: int = 512,
+        seed: int = 0,
+    ) -> "TextPreprocessor":
+        """Learn the pieces from raw texts; the same texts and arguments give the same bytes.
+
+        Args:
+            texts: raw texts; empty ones are left out. Of more than a million, a million are drawn by `seed`.
+            vocabulary_size: how many ids; fewer are made when the texts do not hold so many pieces.
+            model_type: `"unigram"` (Kudo, 2018) or `"bpe"` (Sennrich et al., 2016).
+            lowercase: as in the constructor.
+            max_length: as in the constructor.
+            seed: for the draw.
+
+        Raises:
+            UserError: no text at all, or fewer ids than there are different characters.
+        """
+        if model_type not in ("unigram", "bpe"):
+            raise unknown("model_type", model_type, ("unigram", "bpe"))
+        cleaned = [text for text in (canonical(text, lowercase) for text in texts) if text]
+        if not cleaned:
+            raise UserError("texts: found no text to learn a vocabulary from; give texts that are not empty")
+        if len(cleaned) > _MAX_TEXTS:
+            drawn = np.random.default_rng(seed).choice(len(cleaned), _MAX_TEXTS, replace=False)
+            cleaned = [cleaned[index] for index in np.sort(drawn)]
+        characters = len(set().union(*cleaned) - {" "}) + 3  # the space's own piece, padding, unknown
+        if vocabulary_size < characters:
+            raise UserError(f"vocabulary_size: got {vocabulary_size}; these texts need at least {characters}")
+        writer = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=_lines(cleaned),
+            model_writer=writer,
+            vocab_size=vocabulary_size,
+            hard_vocab_limit=False,
+            model_type=model_type,
+            character_coverage=1.0,
+            normalization_rule_name="identity",
+            pad_id=cls.pad_id,
+            unk_id=cls.unknown_id,
+            bos_id=-1,
+            eos_id=-1,
+            num_threads=1,
+            minloglevel=2,
+        )
+        return cls(writer.getvalue(), lowercase=lowercase, max_length=max_length)
+
+    def __call__(
+        self, texts: Sequence[str], *, sample: np.random.Generator | None = None, alpha: float = 0.1
+    ) -> list[np.ndarray]:
+        """Return the ids of every text.
+
+        Args:
+            texts: raw texts.
+            sample: draws another segmentation each time (subword regularisation, Kudo, 2018; BPE dropout,
+                Provilkov et al., 2020), reproducible from the generator's state. None: the best segmentation.
+            alpha: how freely to draw: for unigram a smaller number is freer, for BPE it is the share of
+                merges left out.
+
+        Returns:
+            For each text an int32 array (length,), 1 <= length <= max_length.
+        """
+        if isinstance(texts, str):
+            raise UserError("texts: got one string; give a list of texts")
+        limit = _CHARACTERS_PER_ID * self.max_length
+        cleaned = [canonical(text.lstrip()[:limit], self.lowercase) for text in texts]
+        if sample is None:
+            encoded = self._pieces.encode(cleaned, num_threads=1)
+        else:
+            seed = int(sample.integers(2**32))
+            with _SEEDING:
+                sentencepiece.set_random_generator_seed(seed)
+                encoded = self._pieces.encode(
+                    cleaned, enable_sampling=True, nbest_size=-1, alpha=alpha, num_threads=1
+                )
+        return [np.array(ids[: self.max_length] or [self.unknown_id], np.int32) for ids in encoded]
+
+    def pad(self, sequences: Sequence[np.ndarray], length: int | None = None) -> np.ndarray:
+        """Return sequences as one array, padded on the right with `pad_id`.
+
+        Args:
+            sequences: arrays of ids, (time,) each.
+            length: number of columns; longer sequences are cut. None: the longest sequence's.
+
+        Returns:
+            int32, (batch, time).
+        """
+        length = max(map(len, sequences), default=0) if length is None else length
+        padded = np.full((len(sequences), length), self.pad_id, np.int32)
+        for row, sequence in zip(padded, sequences, strict=True):
+            row[: len(sequence)] = sequence[:length]
+        return padded
+
+    def pieces(self) -> list[str]:
+        """Return every id's piece, in order; "▁" stands for the space before a word."""
+        return [self._pieces.id_to_piece(index) for index in range(self.vocabulary_size)]
+
+    def detokenize(self, ids: Iterable[int]) -> str:
+        """Return the canonical text of ids, (time,): padding left out, the unknown id as "⁇".
+
+        Raises:
+            UserError: an id outside the vocabulary.
+        """
+        ids = [int(index) for index in ids]
+        for index in ids:
+            if not 0 <= index < self.vocabulary_size:
+                raise UserError(f"ids: found {index}; they go from 0 to {self.vocabulary_size - 1}")
+        return self._pieces.decode([index for index in ids if index != self.pad_id]).strip()
+
+    def to_preset(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """Return what a preset keeps: the dictionary of `preprocessor.json`, and the assets by file name."""
+        config = {
+            "kind": "text",
+            "lowercase": self.lowercase,
+            "max_length": self.max_length,
+            "vocabulary_size": self.vocabulary_size,
+        }
+        return config, {_ASSET: self.model}
+
+    @classmethod
+    def from_preset(cls, config: dict[str, Any], assets: Mapping[str, bytes]) -> "TextPreprocessor":
+        """Make the preprocessor that `to_preset` described; neither argument is trusted.
+
+        Raises:
+            UserError: a wrong key or value, a missing asset, a damaged model, or another vocabulary size.
+        """
+        config = schema.check(config, _SCHEMA, "preprocessor.json")
+        if _ASSET not in assets:
+            raise UserError(f"assets/{_ASSET}: missing; fetch the preset again")
+        made = cls(assets[_ASSET], lowercase=config["lowercase"], max_length=config["max_length"])
+        if made.vocabulary_size != config["vocabulary_size"]:
+            raise UserError(
+                f"preprocessor.json: vocabulary_size: found {config['vocabulary_size']}, but assets/{_ASSET} has "
+                f"{made.vocabulary_size} pieces; fetch the preset again"
+            )
+        return made
+
+
+def _lines(texts: Iterable[str]) -> Iterator[str]:
+    """Yield pieces of text that the trainer takes: it passes over what is longer than 4,192 bytes."""
+    for text in texts:
+        if len(text) <= 1000:
+            yield text
+        else:
+            yield from textwrap.wrap(text, 1000, break_on_hyphens=False)
+
+
+def _load(model: bytes) -> sentencepiece.SentencePieceProcessor:
+    fault = "damaged"
+    try:
+        if not model:
+            raise RuntimeError("SentencePiece takes no bytes for no model, and only logs it")
+        pieces = sentencepiece.SentencePieceProcessor(model_proto=model)
+        ids = range(pieces.vocab_size())
+        for index in ids:  # a piece, or the sign for the unknown, that is not UTF-8 fails here and not in use
+            pieces.decode([index]), pieces.id_to_piece(index)
+        special = [(pieces.is_control(index), pieces.is_unknown(index)) for index in ids]
+        if not all(math.isfinite(pieces.get_score(index)) for index in ids):
+            fault = "damaged (a score is not finite)"
+        elif (
+            special[:2] == [(True, False), (False, True)] and not any(map(any, special[2:])) and len(ids) > 2
+        ):
+            return pieces
+        else:
+            fault = "of another kind (id 0 must be padding, id 1 unknown, and no other id special)"
+    except (RuntimeError, UnicodeDecodeError):
+        pass
+    raise UserError(f"{_ASSET}: the SentencePiece model is {fault}; fetch the preset again")

@@ -1,0 +1,300 @@
+"""Batches of sequences: a plan that depends on the seed and the epoch alone, fed by tf.data."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.errors import UserError
+
+Column = np.ndarray | Sequence[np.ndarray]
+"""One array `(count, ...)`, or a list of `count` arrays `(time, ...)` that differ in their time alone."""
+Columns = Column | Mapping[str, Column]
+
+# What the random streams of an epoch are for: the order of the examples, or the encoding of one batch.
+_ORDER, _ENCODING = 0, 1
+
+
+def plan_batches(
+    lengths: np.ndarray,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    *,
+    shuffle: bool = True,
+    bucket: bool = True,
+    multiple: int = 8,
+) -> list[np.ndarray]:
+    """Return the indices of the examples of every batch of one epoch; every example comes exactly once.
+
+    With `bucket`, examples are put in a fresh random order and then sorted by their padded length, so that
+    batches hold little padding while examples of one padded length still meet other ones every epoch. The
+    batches come in random order. One batch, at a random place, is smaller if `batch_size` does not divide
+    the number of examples.
+
+    Args:
+        lengths: `(count,)` integers, the time steps of every example.
+        batch_size: examples in a batch.
+        seed: not negative; with `epoch` it settles the plan.
+        epoch: 0 for the first one.
+        shuffle: False gives the same plan in every epoch, and without `bucket` the order of the data.
+        bucket: whether batches are made of examples of about the same length.
+        multiple: lengths are rounded up to a multiple of it before they are sorted.
+    """
+    count = len(lengths)
+    generator = np.random.default_rng([seed, epoch, _ORDER])
+    order = generator.permutation(count) if shuffle else np.arange(count)
+    if bucket:
+        widths = _round_up(np.asarray(lengths), multiple)
+        order = order[np.argsort(widths[order], kind="stable")]
+    steps = -(-count // batch_size)
+    sizes = np.full(steps, batch_size)
+    if count % batch_size:
+        sizes[generator.integers(steps) if shuffle else -1] = count % batch_size
+    batches = np.split(order, np.cumsum(sizes)[:-1])
+    if shuffle:
+        batches = [batches[number] for number in generator.permutation(steps)]
+    return batches
+
+
+def padding_fraction(lengths: np.ndarray, plan: Sequence[np.ndarray], multiple: int = 1) -> float:
+    """Return the share of the time steps of all batches of `plan` that are padding, from 0 to 1."""
+    lengths = np.asarray(lengths)
+    steps = sum(len(rows) * int(_round_up(lengths[rows].max(), multiple)) for rows in plan)
+    return 1.0 - float(lengths.sum()) / steps
+
+
+def pad(arrays: Sequence[np.ndarray], multiple: int = 1) -> np.ndarray:
+    """Return the arrays `(time, ...)` as one array `(batch, time, ...)`, padded with 0 on the right.
+
+    The time is that of the longest one, at least 1, rounded up to a multiple of `multiple`.
+    """
+    arrays = [np.asarray(array) for array in arrays]
+    width = int(_round_up(max(len(array) for array in arrays), multiple))
+    padded = np.zeros((len(arrays), width, *arrays[0].shape[1:]), dtype=_kind(arrays[0].dtype))
+    for row, array in zip(padded, arrays, strict=True):
+        row[: len(array)] = array
+    return padded
+
+
+class Batches:
+    """Examples in batches, in an order that depends on `seed`, the epoch and nothing else.
+
+    A column is an array `(count, ...)`, or a list of `count` arrays `(time, ...)` of different lengths, which
+    every batch pads with 0 on the right. Floats become float32 and integers int32.
+
+    Args:
+        inputs: a column, or columns by the names of the model's inputs.
+        targets: the same for the outputs, or None.
+        batch_size: examples in a batch.
+        seed: settles the order, not negative. Weights are the caller's: `keras.utils.set_random_seed`.
+        lengths: `(count,)` time steps of the examples; by default those of the inputs.
+        weights: a column of weights, one for each example or one for each time step.
+        class_weights: class number -> weight, for targets `(count,)` of class numbers or `(count, classes)`
+            of probabilities (the most probable class counts). They multiply `weights`; a class that is not
+            named weighs 1.
+        encode: called with the indices of a batch and a NumPy generator, returns the inputs of these
+            examples, or the pair `(inputs, targets)`, in place of the ones stored. The generator depends on
+            the seed, the epoch and the number of the batch alone. It runs in a thread of tf.data, while the
+            model trains. `inputs` may then be None if `lengths` are given.
+        shuffle: see `plan_batches`.
+        bucket: see `plan_batches`.
+        multiple: the padded time is a multiple of it, so that JAX compiles for few shapes.
+
+    Raises:
+        UserError: there is no example, or the columns differ in their number of examples.
+    """
+
+    def __init__(
+        self,
+        inputs: Columns | None,
+        targets: Columns | None = None,
+        *,
+        batch_size: int = 32,
+        seed: int = 0,
+        lengths: np.ndarray | None = None,
+        weights: Column | None = None,
+        class_weights: Mapping[int, float] | None = None,
+        encode: Callable[[np.ndarray, np.random.Generator], Any] | None = None,
+        shuffle: bool = True,
+        bucket: bool = True,
+        multiple: int = 8,
+    ):
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("seed", seed, 0),
+            ("multiple", multiple, 1),
+        ):
+            if not isinstance(value, int | np.integer) or value < least:
+                raise UserError(f"{name}: got {value!r}; give a whole number of {least} or more")
+        if inputs is None and (encode is None or lengths is None):
+            raise UserError("inputs: got None; give the examples, or `encode` and `lengths`")
+        self.lengths = _lengths(inputs) if lengths is None else np.asarray(lengths)
+        self.count = len(self.lengths)
+        if not self.count:
+            raise UserError("inputs: there is no example; give at least one")
+        if class_weights is not None:
+            weights = _class_weights(targets, class_weights, weights)
+        for name, columns in (("inputs", inputs), ("targets", targets), ("weights", weights)):
+            for key, column in _items(columns):
+                if len(column) != self.count:
+                    where = f"{name}[{key!r}]" if key else name
+                    raise UserError(
+                        f"{where}: {len(column)} examples where there are {self.count} lengths; "
+                        "give every column the same number of examples"
+                    )
+        self.inputs = inputs
+        self.targets = targets
+        self.weights = weights
+        self.batch_size = int(batch_size)
+        self.seed = int(seed)
+        self.encode = encode
+        self.shuffle = shuffle
+        self.bucket = bucket
+        self.multiple = int(multiple)
+
+    @property
+    def steps(self) -> int:
+        """The number of batches of an epoch."""
+        return -(-self.count // self.batch_size)
+
+    @property
+    def padding_fraction(self) -> float:
+        """The share of padding among the time steps of the first epoch, from 0 to 1 (by `lengths`)."""
+        return padding_fraction(self.lengths, self.plan(0), self.multiple)
+
+    def plan(self, epoch: int) -> list[np.ndarray]:
+        """Return the indices of the examples of every batch of an epoch."""
+        return plan_batches(
+            self.lengths,
+            self.batch_size,
+            self.seed,
+            epoch,
+            shuffle=self.shuffle,
+            bucket=self.bucket,
+            multiple=self.multiple,
+        )
+
+    def arrays(self, epoch: int = 0, start: int = 0) -> Iterator[tuple]:
+        """Yield `(x,)`, `(x, y)` or `(x, y, w)` of the batches of an epoch, from batch `start` on."""
+        for number, rows in enumerate(self.plan(epoch)):
+            if number >= start:
+                yield tuple(_map(self._collate, part) for part in self._columns(epoch, number, rows))
+
+    def dataset(self, epoch: int = 0, start: int = 0) -> Any:
+        """Return the same batches as a `tf.data.Dataset` that prepares two of them ahead.
+
+        Batch size and padded time are unknown in its signature, whatever the first batch is: TensorFlow
+        traces one training step for all shapes, the same one in a run that starts in the middle of an epoch.
+        """
+        tf = _tensorflow()
+
+        def signature(column: Column) -> Any:
+            array, free = self._collate(column), 2 if _is_ragged(column) else 1
+            return tf.TensorSpec([None] * free + list(array.shape[free:]), array.dtype)
+
+        first = self._columns(epoch, 0, self.plan(epoch)[0])
+        dataset = tf.data.Dataset.from_generator(
+            lambda: self.arrays(epoch, start),
+            output_signature=tuple(_map(signature, part) for part in first),
+        )
+        return dataset.apply(tf.data.experimental.assert_cardinality(self.steps - start)).prefetch(2)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what must not differ between a run and the run that it resumes."""
+        return {
+            "examples": self.count,
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+            "total length": int(self.lengths.sum()),
+            "shuffle": self.shuffle,
+            "bucket": self.bucket,
+            "multiple": self.multiple,
+        }
+
+    def _columns(self, epoch: int, number: int, rows: np.ndarray) -> tuple[Columns, ...]:
+        if self.encode is None:
+            x, y = _take(self.inputs, rows), _take(self.targets, rows)
+        else:
+            encoded = self.encode(rows, np.random.default_rng([self.seed, epoch, _ENCODING, number]))
+            x, y = encoded if isinstance(encoded, tuple) else (encoded, _take(self.targets, rows))
+        return tuple(part for part in (x, y, _take(self.weights, rows)) if part is not None)
+
+    def _collate(self, column: Column) -> np.ndarray:
+        if _is_ragged(column):
+            return pad(column, self.multiple)
+        return column.astype(_kind(column.dtype), copy=False)
+
+
+def _tensorflow() -> Any:
+    """Return the module tensorflow, which sees no GPU unless Keras runs on it: it only feeds data then."""
+    import tensorflow as tf
+
+    if keras.backend.backend() != "tensorflow":
+        try:
+            tf.config.set_visible_devices([], "GPU")
+        except RuntimeError:  # the caller has used TensorFlow before: too late, and the caller's business
+            pass
+    return tf
+
+
+def _round_up(value: Any, multiple: int) -> Any:
+    return -(-np.maximum(value, 1) // multiple) * multiple
+
+
+def _kind(dtype: np.dtype) -> np.dtype:
+    return np.dtype({"f": "float32", "i": "int32", "u": "int32"}.get(dtype.kind, dtype))
+
+
+def _is_ragged(column: Column) -> bool:
+    return not isinstance(column, np.ndarray)
+
+
+def _items(columns: Columns | None) -> list[tuple[str, Column]]:
+    if columns is None:
+        return []
+    return list(columns.items()) if isinstance(columns, Mapping) else [("", columns)]
+
+
+def _map(function: Callable[[Column], Any], columns: Columns) -> Any:
+    if isinstance(columns, Mapping):
+        return {name: function(column) for name, column in columns.items()}
+    return function(columns)
+
+
+def _take(columns: Columns | None, rows: np.ndarray) -> Any:
+    if columns is None:
+        return None
+    return _map(lambda column: [column[row] for row in rows] if _is_ragged(column) else column[rows], columns)
+
+
+def _lengths(columns: Columns) -> np.ndarray:
+    """Return the time steps of every example: the longest of its ragged columns, else axis 1."""
+    lengths = []
+    for _, column in _items(columns):
+        if _is_ragged(column):
+            lengths.append(np.array([len(item) for item in column], dtype=np.int64))
+        else:
+            lengths.append(np.full(len(column), column.shape[1] if column.ndim > 1 else 1))
+    if len({len(each) for each in lengths}) > 1:
+        raise UserError(
+            f"inputs: columns of {[len(each) for each in lengths]} examples; give each the same number"
+        )
+    return np.max(lengths, axis=0)
+
+
+def _class_weights(
+    targets: Columns | None, class_weights: Mapping[int, float], weights: Column | None
+) -> np.ndarray:
+    if (
+        not isinstance(targets, np.ndarray)
+        or targets.ndim > 2
+        or (weights is not None and _is_ragged(weights))
+    ):
+        raise UserError(
+            "class_weights: they need targets of one array and one class for each example; give `weights`"
+        )
+    classes = targets.argmax(axis=-1) if targets.ndim == 2 and targets.shape[1] > 1 else targets.reshape(-1)
+    values = np.array([class_weights.get(int(label), 1.0) for label in classes], dtype="float32")
+    return values if weights is None else values * np.asarray(weights, dtype="float32")
