@@ -5,7 +5,7 @@ export TEXT
 ARGS ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
-PYTEST := $(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+PYTEST := $(RUN) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 PIP := $(RUN) -m pip --disable-pip-version-check install --quiet
 COMPILE := $(RUN) -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 	--annotation-style line --no-emit-index-url --no-emit-find-links --no-emit-trusted-host

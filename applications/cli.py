@@ -180,6 +180,7 @@ def train(
     chosen = recipes.override(recipes.get(_part(application, "recipes").RECIPES, recipe), set_ or [])
     columns = _columns(options, text_column=text_column, label_column=label_column)
     given = {"seed": seed, "validation": validation, **columns}
+    _check_sources(application, data, validation)
     said = {"command": "train", "application": application, "data": data, **given, **recipes.to_dict(chosen)}
     _fit(application, "train", chosen, data, out, said, given, no_report, quiet)
 
@@ -203,12 +204,13 @@ def finetune(
 
     Started again with the same arguments after a kill, it goes on. It prints the folder of the new preset.
     """
-    folder, options = _find(preset)
+    _, options = _find(preset)
     columns = _columns(options, text_column=text_column, label_column=label_column)
     numbers = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     given = {"seed": seed, "validation": validation, **columns, **_without_none(numbers)}
+    _check_sources(options.NAME, data, validation)
     said = {"command": "finetune", "preset": preset, "data": data, **given}
-    _fit(options.NAME, "finetune", folder, data, out, said, given, no_report, quiet)
+    _fit(options.NAME, "finetune", preset, data, out, said, given, no_report, quiet)
 
 
 def _fit(
@@ -229,8 +231,8 @@ def _fit(
     else:
         try:
             with runs.begin(out, said):
-                backend.start("tensorflow")  # tf.data feeds every backend
-                call = getattr(_part(application, "train"), verb)
+                with backend.starting("tensorflow"):  # tf.data feeds every backend
+                    call = getattr(_part(application, "train"), verb)
                 call(what, data, out, **given, report=not no_report, progress=not quiet)
         except KeyboardInterrupt:
             _note("the same command goes on from the last checkpoint, if there is one")
@@ -261,13 +263,13 @@ def evaluate(
         outputs.check_folder(out)
     backend.check()
     dataset = _part(options.NAME, "data").load(data, split, **columns)
-    backend.start()
-    task = import_module("zoo.tasks").from_preset(folder)
+    with backend.starting():
+        task = import_module("zoo.tasks").from_preset(folder)
     report = _part(options.NAME, "report")
     metrics = report.evaluate(task, dataset)
     if out is not None:
         report.write(task, dataset, out)
-    about = {"preset": preset, "data": data, "split": split, "count": len(dataset)}
+    about = {"preset": preset, "data": data, "split": dataset.split, "count": len(dataset)}
     result = outputs.to_json({**metrics, **about, **backend.versions()})
     if json == "-":
         _print(result)
@@ -300,7 +302,7 @@ def predict(
     Printed are label, probability and text, with tabs between, unless --output or --json is given.
     """
     folder, options = _find(preset)
-    from applications.core import answers, sources
+    from applications.core import answers
 
     column = _columns(options, text_column=text_column)["text_column"]
     if bool(texts) == (input_ is not None):
@@ -309,9 +311,9 @@ def predict(
         if path is not None:
             outputs.check_new(Path(path), suffixes)
     backend.check()
-    asked = texts or sources.read_texts(input_, column)
-    backend.start()
-    task = import_module("zoo.tasks").from_preset(folder)
+    asked = texts or answers.read_texts(input_, column)
+    with backend.starting():
+        task = import_module("zoo.tasks").from_preset(folder)
     hidden = len(asked) < 500 or not sys.stderr.isatty()
     with typer.progressbar(length=len(asked), file=sys.stderr, hidden=hidden) as bar:
         found = task.predict(asked, progress=lambda done: bar.update(done - bar.pos))
@@ -338,8 +340,10 @@ def publish(
     Its weights are rounded to float16 and measured again, and its card is written.
     """
     zoo.presets.resolve(run)
-    backend.start()
-    _print(f"{import_module('applications.core.publish').publish(run, name)}\n")
+    with backend.starting():
+        call = import_module("applications.core.publish").publish
+        folder = call(run, name)
+    _print(f"{folder}\n")
 
 
 def _find(preset: str) -> tuple[Path, ModuleType]:
@@ -364,6 +368,14 @@ def _columns(options: ModuleType, **given: str | None) -> dict[str, str]:
                 f"--{name.replace('_', '-')}: the application {options.NAME} reads no such column"
             )
     return {name: given.get(name) or default for name, default in options.COLUMNS.items() if name in given}
+
+
+def _check_sources(application: str, *given: str | None) -> None:
+    """Check what each SOURCE is, before anything slow is done."""
+    parse = import_module("applications.core.sources").parse
+    for source in given:
+        if source is not None:
+            parse(source, _part(application, "data").CORPORA)
 
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:

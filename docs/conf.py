@@ -7,15 +7,13 @@ from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import generate
 
 import zoo
-from applications.core import backend
-
-backend.start()
 
 project = "lstm-zoo"
 author = "The lstm-zoo contributors"
@@ -38,6 +36,7 @@ nitpick_ignore_regex = [("py:.*", r"(?!(zoo|applications)\b).*"), ("py:.*", r".*
 suppress_warnings = ["myst.xref_missing"]
 
 SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields|Example|Examples|Note|Notes|References):$")
+NAME = re.compile(r"(?<![`:\w])`([^`]+)`(?![`_])")
 EQUATION = re.compile(r"\S+( \S+)?\s+= ")
 
 
@@ -63,7 +62,10 @@ def literal_blocks(app, what, name, obj, options, lines):
             if new and new != block:
                 out += ["::", ""]
             block = new if line.strip() else block
-        out.append(f"    {line}" if block in ("fence", "verbatim") and line else line)
+        if block in ("fence", "verbatim"):
+            out.append(f"    {line}" if line else line)
+        else:  # two backticks: napoleon splits `CORPUS:PATH` in one pair at its colon
+            out.append(line if block else NAME.sub(r"``\1``", line))
     lines[:] = out
 
 

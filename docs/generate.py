@@ -16,7 +16,6 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import zoo
-from applications.core import backend
 
 # Columns of the table of measured numbers: the key in a preset's metrics, the heading, the format.
 NUMBERS = {
@@ -182,6 +181,5 @@ def fill(text: str) -> str:
 
 
 if __name__ == "__main__":
-    backend.start()
     readme = ROOT / "README.md"
     readme.write_text(fill(readme.read_text("utf-8")), "utf-8")

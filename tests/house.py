@@ -309,8 +309,31 @@ def application_violations(root: Path) -> list[str]:
     ]
 
 
-HOSTS = frozenset(  # of addresses that may stand in a file: papers, licences and conventions
-    "arxiv.org doi.org www.apache.org keepachangelog.com semver.org keras.io creativecommons.org".split()
+def size_violations(root: Path, each: int = 10 * 2**20, together: int = 60 * 2**20) -> list[str]:
+    """Return the shipped presets that are too big: git keeps every version of them for ever.
+
+    Args:
+        root: the tree.
+        each: what one preset may hold, in bytes.
+        together: what all of them may hold, in bytes.
+    """
+    sizes = {
+        folder.parent.name: sum(path.stat().st_size for path in folder.parent.rglob("*") if path.is_file())
+        for folder in sorted((root / "zoo/presets").glob("*/config.json"))
+    }
+    found = [
+        f"zoo/presets/{name} holds {size} bytes, more than {each}"
+        for name, size in sizes.items()
+        if size > each
+    ]
+    if sum(sizes.values()) > together:
+        found.append(f"zoo/presets holds {sum(sizes.values())} bytes, more than {together}")
+    return found
+
+
+HOSTS = frozenset(  # of addresses that may stand in a file: papers, licences, conventions, made-up ones
+    "arxiv.org doi.org www.apache.org keepachangelog.com semver.org keras.io creativecommons.org"
+    " host example.com".split()
 )
 _UNSAFE = "|".join(("pickle", "cPickle", "cloudpickle", "dill", "shelve", "marshal", "joblib"))
 FORBIDDEN = {
@@ -318,8 +341,8 @@ FORBIDDEN = {
     r"allow_pickle\s*=\s*True": "lets NumPy run what it reads",
     r"safe_mode\s*=\s*False": "lets Keras run what it reads",
     r"enable_unsafe_deserialization\(": "lets Keras run what it reads",
-    r"(?<![\w.~-])/(work|root|home|Users|opt|mnt)/\w": "a path of one machine",
-    r"\b[A-Z]:\\\\?Users\b": "a path of one machine",
+    r"(?<![\w.~-])/(work|root|home|Users|opt|mnt)/(?!me/)\w": "a path of one machine",  # me is nobody
+    r"\b[A-Z]:\\+Users\\+(?!\\|me\b)": "a path of one machine",
     r"(^|\s)--(extra-index-url|index-url|find-links|trusted-host)\b": "says where packages come from",
     r"\b(pypi|pythonhosted|npmjs|anaconda|huggingface)\.(org|com|co)\b": "the host of a registry",
     r"\b(localhost|\d{1,3}(\.\d{1,3}){3}):\d+": "the address of a machine",

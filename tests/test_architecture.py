@@ -15,6 +15,7 @@ CHECKS = {
     "catalogue": house.catalogue_violations,
     "applications": house.application_violations,
     "content": house.content_violations,
+    "sizes": house.size_violations,
 }
 
 
@@ -197,6 +198,18 @@ def test_incomplete_application_is_found(tmp_path):
     assert house.application_violations(root) == ["applications/speech has no report.py"]
 
 
+def test_big_preset_is_found(tmp_path):
+    files = {
+        f"zoo/presets/{name}/{file}": "x" * 40
+        for name in "ab"
+        for file in ("config.json", "model.weights.h5")
+    }
+    root = write(tmp_path, files)
+    assert house.size_violations(root, each=80, together=160) == []
+    assert len(house.size_violations(root, each=79, together=160)) == 2
+    assert len(house.size_violations(root, each=80, together=159)) == 1
+
+
 @pytest.mark.parametrize(  # written in parts, so that this file does not hold what no file may
     "parts",
     [
@@ -212,14 +225,14 @@ def test_incomplete_application_is_found(tmp_path):
         ("http:", "//local", "host:8000"),
         ("10.0.0", ".1:3128"),
         ("https:", "//py", "pi.org/simple"),
-        ("https:", "//example.com/file"),
+        ("https:", "//somewhere.net/file"),
     ],
 )
 def test_forbidden_content_is_found(tmp_path, parts):
     root = write(
         tmp_path,
         {
-            "README.md": "fine: ../work/x, sst:PATH, https://arxiv.org/abs/1",
+            "README.md": "fine: ../work/x, /home/me/x, sst:PATH, https://arxiv.org/abs/1",
             "a/b.txt": f"\n{''.join(parts)}\n",
         },
     )

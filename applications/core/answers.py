@@ -1,12 +1,14 @@
-"""The answers of `predict`, beside the texts asked about, as text, CSV, TSV, JSON lines or JSON."""
+"""The texts that `predict` is asked about, and its answers as text, CSV, TSV, JSON lines or JSON."""
 
 import csv
 import io
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from applications.core import outputs
+from applications.core.sources import SourceError, read_lines, read_table
 
 
 class Answer(Protocol):
@@ -14,6 +16,24 @@ class Answer(Protocol):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer for JSON; what is text or a number in it becomes a column of a table."""
+
+
+def read_texts(path: Path, column: str) -> list[str]:
+    """Return the texts of a file, in order: a .txt file has one a line, an empty line is an empty text.
+
+    Args:
+        path: a .txt, CSV, TSV or JSONL file, plain, .gz or .xz.
+        column: the column of a table that holds the text.
+
+    Raises:
+        SourceError: any fault of the file; it holds no text; a table without the column.
+    """
+    plain = path.with_suffix("") if path.suffix.lower() in (".gz", ".xz") else path
+    if plain.suffix.lower() != ".txt":
+        return [row[column] for _, row in read_table(path, [column])]
+    if texts := [line for _, line in read_lines(path)]:
+        return texts
+    raise SourceError(f"{path}: is empty; give one text a line")
 
 
 def to_lines(texts: Sequence[str], answers: Sequence[Answer]) -> str:

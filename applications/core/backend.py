@@ -6,7 +6,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -34,22 +34,27 @@ def check() -> None:
         raise UserError(f"KERAS_BACKEND: {name} is not installed: run `pip install 'lstm-zoo[{name}]'`")
 
 
-def start(*modules: str) -> None:
-    """Import Keras with its backend, and other slow modules, without start-up notes on standard error.
+@contextmanager
+def starting(*modules: str) -> Iterator[None]:
+    """Import Keras and more modules, and hold back start-up notes on standard error until the block ends.
 
-    TensorFlow's C++ log is turned off, unless the environment sets `TF_CPP_MIN_LOG_LEVEL`: then nothing is
-    held back.
+    Keras imports TensorFlow on every backend, at the latest when it builds a layer that it serialises: do
+    that in the block. TensorFlow's C++ log is turned off, unless the environment sets
+    `TF_CPP_MIN_LOG_LEVEL`: then nothing is held back.
 
     Raises:
         UserError: as `check` does.
     """
     check()
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        _import("keras", *modules)
-        return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    with _without_notes():
-        _import("keras", *modules)
+        notes = nullcontext()
+    else:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        notes = _without_notes()
+    with notes:
+        for module in ("keras", *modules):
+            import_module(module)
+        yield
 
 
 def versions() -> dict[str, str]:
@@ -63,11 +68,6 @@ def versions() -> dict[str, str]:
         "backend_version": import_module(name).__version__,
         "python_version": platform.python_version(),
     }
-
-
-def _import(*modules: str) -> None:
-    for module in modules:
-        import_module(module)
 
 
 @contextmanager

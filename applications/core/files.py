@@ -1,4 +1,4 @@
-"""Files of texts: CSV, TSV, JSONL, plain lines, each compressed or not; folders with a sub-folder per label."""
+"""Files of texts: CSV, TSV, JSONL, lines, each compressed or not; folders with a sub-folder per label."""
 
 import csv
 import json

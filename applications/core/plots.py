@@ -5,14 +5,13 @@ there, and a file of that name is replaced. All functions return `path` and rais
 unknown.
 """
 
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from applications.core.lettering import cut, fonts, ruler, wrap
 from zoo.errors import UserError
 from zoo.metrics import reliability
 
@@ -22,20 +21,6 @@ if TYPE_CHECKING:
 
 COLOURS = ("#d5692a", "#2b6cb0", "#3f9a6b", "#8a5fb0", "#c2a10e", "#b8476f")
 INK, FAINT, PALE = "#22272e", "#6b7480", "#e6e9ed"
-# Those that are installed are asked in turn for what DejaVu Sans, which comes with matplotlib, lacks.
-FONTS = (
-    "DejaVu Sans",
-    "Noto Sans",
-    "Noto Sans CJK JP",
-    "Noto Sans CJK SC",
-    "WenQuanYi Zen Hei",
-    "Noto Sans Devanagari",
-    "Noto Sans Thai",
-    "Noto Emoji",
-    "Symbola",
-    "Arial Unicode MS",
-)
-MISSING = "□"
 
 SENTENCES = 30  # that one picture holds
 ANSWERS = 5  # the most probable labels that are drawn of each sentence
@@ -63,7 +48,7 @@ def predictions(texts: Sequence[str], answers: Sequence[Answer], path: str | Pat
     width, left, right = 8.0, 0.35, 0.35
     line, bar, gap = 0.21, 0.23, 0.28
     figure = _figure(width, 1.0)
-    wrapped = [_wrap(text, _ruler(figure, width - left - right, size=10.5)) for text in texts[:SENTENCES]]
+    wrapped = [wrap(text, ruler(figure, width - left - right, size=10.5)) for text in texts[:SENTENCES]]
     drawn = list(zip(wrapped, answers, strict=False))
     heights = [line * len(lines) + bar * min(len(it.probabilities), ANSWERS) + gap for lines, it in drawn]
     rest = len(texts) - len(drawn)
@@ -72,8 +57,8 @@ def predictions(texts: Sequence[str], answers: Sequence[Answer], path: str | Pat
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
-    names = _cut_names([name for _, it in drawn for name in it.probabilities], most=24)
-    start = left + 0.25 + max((_ruler(figure, size=9)(name) for name in names.values()), default=0.0)
+    names = {name: cut(name, 24) for _, it in drawn for name in it.probabilities}
+    start = left + 0.25 + max((ruler(figure, size=9)(name) for name in names.values()), default=0.0)
     full = width - right - 0.75 - start
     top = 0.3
     for (lines, answer), used in zip(drawn, heights, strict=True):
@@ -111,7 +96,7 @@ def confusion_matrix(matrix: np.ndarray, labels: Sequence[str], path: str | Path
     count = len(labels)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     side = min(max(1.15 * count, 2.3), 9.0)
-    names = [_cut(label, 18) for label in labels]
+    names = [cut(label, 18) for label in labels]
     size = 10 if count <= 8 else 7
     figure = _figure(side + 2.1, side + 1.6)
     axes = figure.add_subplot()
@@ -163,9 +148,7 @@ def reliability_diagram(
     upper.set(xlim=(first - width / 2, 1 + width / 2), ylim=(0, 1.02))
     upper.set_ylabel("accuracy", color=FAINT)
     upper.set_title(f"expected calibration error {table.error:.3f}", fontsize=10.5, color=INK, loc="left")
-    upper.legend(
-        frameon=False, fontsize=9, loc="lower right", labelcolor=INK, bbox_to_anchor=(1.0, 1.0), ncols=1
-    )
+    figure.legend(frameon=False, fontsize=9, loc="outside upper center", labelcolor=INK, ncols=3)
     lower.bar(middle, table.counts[filled] / table.counts.sum(), width * 0.9, color="#9aa5b1")
     lower.set_ylabel("share of\nexamples", color=FAINT)
     lower.set_xlabel("confidence: the probability of the predicted label", color=FAINT)
@@ -204,7 +187,7 @@ def training_curves(rows: Sequence[Mapping[str, Any]], path: str | Path) -> Path
                 axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.8, label=label, **style)
         axes.set_title(name.replace("_", " "), fontsize=10.5, color=INK, loc="left")
         axes.set_xlabel("epoch", color=FAINT)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.legend(frameon=False, fontsize=8.5, labelcolor=INK)
         _frame(axes, grid="y")
     for axes in grid[len(panels) :]:
@@ -230,7 +213,7 @@ def bars(
     colours = [COLOURS[1] if it else "#9aa5b1" for it in chosen]
     drawn = axes.barh(places, list(values.values()), 0.66, color=colours)
     axes.bar_label(drawn, [f" {value:.4g}" for value in values.values()], fontsize=9.5, color=INK, padding=2)
-    axes.set_yticks(places, [_cut(name, 40) for name in values], parse_math=False)
+    axes.set_yticks(places, [cut(name, 40) for name in values], parse_math=False)
     axes.invert_yaxis()
     axes.margins(x=0.12)
     _frame(axes)
@@ -264,7 +247,7 @@ def _frame(axes: "Axes", size: float = 9, grid: str | None = None) -> None:
     """Leave of the frame what carries a scale, in quiet colours."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#aab2bc")
-    axes.tick_params(labelsize=size, color="#aab2bc", labelcolor=FAINT, labelfontfamily=_fonts()[0])
+    axes.tick_params(labelsize=size, color="#aab2bc", labelcolor=FAINT, labelfontfamily=fonts())
     if grid:
         axes.set_axisbelow(True)
         axes.grid(axis=grid, color=PALE, linewidth=0.8)
@@ -272,7 +255,7 @@ def _frame(axes: "Axes", size: float = 9, grid: str | None = None) -> None:
 
 def _write(axes: "Axes", x: float, y: float, text: str, size: float, colour: str, **how: str) -> None:
     """Write literally: `$` begins no formula."""
-    how = {"ha": "left", "va": "center", "family": _fonts()[0], **how}
+    how = {"ha": "left", "va": "center", "family": fonts(), **how}
     axes.text(x, y, text, fontsize=size, color=colour, parse_math=False, **how)
 
 
@@ -285,81 +268,3 @@ def _most_probable(probabilities: Mapping[str, float]) -> list[tuple[str, float]
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.number) and bool(np.isfinite(value))
-
-
-# --- any text, legibly -----------------------------------------------------------------------------------
-
-
-@cache
-def _fonts() -> tuple[list[str], frozenset[int]]:
-    """Return the fonts to ask in turn, and the characters that at least one of them has."""
-    from matplotlib import font_manager
-
-    installed = {font.name: font.fname for font in font_manager.fontManager.ttflist}
-    names = [name for name in FONTS if name in installed]
-    has = [font_manager.get_font(installed[name]).get_charmap() for name in names]
-    return names, frozenset().union(*has)
-
-
-def _drawable(text: str, most: int = 1000) -> str:
-    """Return the beginning of `text` on one line, of characters that can be drawn."""
-    shown = []
-    for character in text[: 2 * most]:
-        kind = unicodedata.category(character)
-        if kind in ("Cc", "Zs", "Zl", "Zp"):
-            shown.append(" ")
-        elif (
-            kind != "Cf"
-            and not 0xFE00 <= ord(character) <= 0xFE0F
-            and not 0x1F3FB <= ord(character) <= 0x1F3FF
-        ):
-            shown.append(character if ord(character) in _fonts()[1] else MISSING)
-    return " ".join("".join(shown).split())[:most] or "(empty)"
-
-
-def _cut(text: str, most: int) -> str:
-    text = _drawable(text)
-    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
-
-
-def _cut_names(names: Sequence[str], most: int) -> dict[str, str]:
-    return {name: _cut(name, most) for name in dict.fromkeys(names)}
-
-
-def _ruler(figure: "Figure", inches: float = 0.0, size: float = 10) -> Callable[[str], float]:
-    """Return a function that says by how many inches a text is wider than `inches`."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.font_manager import FontProperties
-
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    font = FontProperties(family=_fonts()[0], size=size)
-    return lambda text: renderer.get_text_width_height_descent(text, font, False)[0] / figure.dpi - inches
-
-
-def _wrap(text: str, excess: Callable[[str], float], most: int = 2) -> list[str]:
-    """Return at most `most` lines that fit, broken at spaces where there are some, cut with an ellipsis."""
-    rest, lines = _drawable(text), []
-    while rest and len(lines) < most:
-        fits = _longest(rest, excess)
-        if fits == len(rest):
-            return [*lines, rest]
-        if len(lines) == most - 1:
-            fits = _longest(rest, lambda piece: excess(f"{piece}…"))
-            return [*lines, f"{rest[:fits].rstrip()}…"]
-        space = rest.rfind(" ", fits // 2, fits + 1)
-        cut = space if space > 0 else fits
-        lines.append(rest[:cut].rstrip())
-        rest = rest[cut:].lstrip()
-    return lines
-
-
-def _longest(text: str, excess: Callable[[str], float]) -> int:
-    """Return how many characters from the start fit, at least 1."""
-    low, high = 1, len(text)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if excess(text[:middle]) <= 0:
-            low = middle
-        else:
-            high = middle - 1
-    return low

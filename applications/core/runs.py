@@ -9,7 +9,6 @@ from typing import Any
 from applications.core import outputs
 from zoo.errors import UserError
 
-PARTS = ("preset", "checkpoints", "logs", "report")
 RECORD = Path("logs", "run.json")
 
 
@@ -27,11 +26,8 @@ def is_finished(out: Path, arguments: Mapping[str, Any]) -> bool:
     if not out.is_dir() or not any(out.iterdir()):
         outputs.check_folder(out)
         return False
-    for name in sorted(path.name for path in out.iterdir()):
-        if name not in PARTS:
-            raise UserError(f"{out} holds {name!r}, which is no part of a run: {again}")
     if not (out / RECORD).is_file():
-        raise UserError(f"{out} holds files but no {RECORD}, so no run can go on in it: {again}")
+        raise UserError(f"{out} holds files that are not of a run (there is no {RECORD}): {again}")
     try:
         began = json.loads((out / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -29,7 +29,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Source:
-    """Where data comes from: `kind` is "builtin", "tfds", "path" or the name of a corpus; `value` what follows."""
+    """Where data comes from: `kind` is "builtin", "tfds", "path" or a corpus; `value` is what follows."""
 
     kind: str
     value: str

@@ -22,7 +22,7 @@ def read_tfds(
     optional: Sequence[str] = (),
     data_dir: str | None = None,
 ) -> Iterator[dict[str, str]]:
-    """Yield `{column: value}` for every example of a TensorFlow Datasets name; class numbers become their names.
+    """Yield `{column: value}` for every example of a TFDS name; class numbers become their names.
 
     What was not prepared on this machine before is downloaded, if its server answers within
     `NETWORK_SECONDS`.
@@ -78,24 +78,23 @@ def _tfds_builder(name: str, data_dir: str | None) -> Any:
         import tensorflow_datasets as tfds
     except ImportError as fault:
         raise SourceError(f"tfds:{name}: {fault}; install it: pip install tensorflow-datasets") from None
+    base, _, config = name.partition("/")
     try:
-        builder = tfds.builder(name, data_dir=data_dir)
+        configs = [config.name for config in tfds.builder_cls(base).BUILDER_CONFIGS]
     except tfds.core.registered.DatasetNotFoundError:
-        base = name.partition("/")[0]
-        remedy = "tensorflow.org/datasets lists them all"
-        raise SourceError(
-            str(unknown("TFDS name", base, tfds.list_builders(with_community_datasets=False), remedy))
-        ) from None
-    except Exception as fault:  # a wrong CONFIG or version: TFDS raises many kinds
-        raise SourceError(f"tfds:{name}: {_first_line(fault)}; check NAME/CONFIG") from None
+        names = set(tfds.list_builders(with_community_datasets=False))
+        raise SourceError(str(unknown("TFDS name", base, names, "All: tensorflow.org/datasets"))) from None
+    if config and config not in configs:
+        raise SourceError(f"tfds:{base}: {unknown('CONFIG', config, configs)}")
+    builder = tfds.builder(name, data_dir=data_dir)
     if builder.info.splits:
         return builder
     for url in list(builder.url_infos)[:1]:
         if reason := _unreachable(url):
             host = url.split("/")[2]
             raise SourceError(
-                f"tfds:{name}: not prepared on this machine, and {host} cannot be reached ({reason}): connect to the "
-                "network, or name a file, a folder or builtin"
+                f"tfds:{name}: not prepared on this machine, and {host} cannot be reached ({reason}): "
+                "connect to the network, or name a file, a folder or builtin"
             )
     try:
         builder.download_and_prepare()

@@ -105,7 +105,7 @@ def load_training(
 
 @dataclass(frozen=True)
 class Phrases:
-    """Every phrase of the treebank once, by its canonical text, with the judgements of all places where it stands.
+    """Every phrase of the treebank once, by its canonical text, with all judgements of it.
 
     Attributes:
         texts: canonical texts.
@@ -122,7 +122,7 @@ class Phrases:
 
     @property
     def labels(self) -> np.ndarray:
-        """The most frequent judgement of each phrase, (count,) integers 0 to 4; of equals the one nearer to 2."""
+        """The most frequent judgement of each phrase, (count,) integers 0 to 4; of equals the nearer to 2."""
         return np.argmax(self.votes * 16 - np.abs(np.arange(5) - 2), axis=1)
 
 
@@ -256,8 +256,8 @@ def _sst(path: str, split: str) -> _Rows:
             yield f"{file}:{number}", row["sentence"], NAMES.get(label)
     else:
         raise SourceError(
-            f"sst:{path}: holds no split {split!r}: looked for stsa.binary.*, trees.*.txt and GLUE's *.tsv; give the "
-            "folder that holds them"
+            f"sst:{path}: holds no split {split!r}: looked for stsa.binary.*, trees.*.txt and GLUE's *.tsv; "
+            "give the folder that holds them"
         )
 
 

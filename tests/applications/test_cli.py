@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -40,8 +41,9 @@ PARTS = {
         RECIPES = {"tiny": Recipe(units=2), "large": Recipe()}
     """,
     "data": """
-        from applications.core.datasets import TextDataset
-        from applications.core.tables import read_table
+        from applications.core.sources import TextDataset, read_table
+
+        CORPORA = ()
 
         def load(source, split=None, *, text_column="text", label_column="label"):
             rows = [row for _, row in read_table(source, [text_column, label_column])]
@@ -58,8 +60,6 @@ PARTS = {
             (folder / "report.md").write_text("# Report")
     """,
     "train": """
-        import warnings
-        from pathlib import Path
         from applications.echo import data
         from zoo import presets
         from zoo.errors import UserError
@@ -74,7 +74,6 @@ PARTS = {
             if fault is not None:
                 (out / "checkpoints" / "state").write_text("half of the way")
                 raise fault
-            warnings.warn("the last layer is new", stacklevel=2)
             return presets.write(
                 out / "preset", config={"task": "Echo", "network": {"units": 3}}, preprocessor={},
                 weights={}, card="# Echo", metadata={"application": "echo"},
@@ -114,7 +113,7 @@ def echo(monkeypatch, tmp_path):
     tasks = ModuleType("zoo.tasks")
     tasks.from_preset = lambda folder: Echo()
     monkeypatch.setitem(sys.modules, "zoo.tasks", tasks)
-    monkeypatch.setattr(backend, "start", lambda *modules: None)
+    monkeypatch.setattr(backend, "starting", nullcontext)
     monkeypatch.setattr(backend, "versions", lambda: {"zoo_version": zoo.__version__, "backend": "none"})
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.chdir(tmp_path)
@@ -187,7 +186,7 @@ def process(*argv, **options):
     return subprocess.run([sys.executable, "-c", code, *map(str, argv)], env=env, **options)
 
 
-# --- listing ---------------------------------------------------------------------------------------------------
+# --- listing ----------------------------------------------------------------------------------------------
 
 
 def test_version(call):
@@ -237,7 +236,7 @@ def test_help_at_every_level(call, verb):
     assert "Traceback" not in out
 
 
-# --- quickness -------------------------------------------------------------------------------------------------
+# --- quickness --------------------------------------------------------------------------------------------
 
 QUICK = [
     ["--help"],
@@ -284,7 +283,7 @@ def test_help_and_mistakes_answer_within_half_a_second(argv):
     assert min(seconds() for _ in range(3)) < 0.5  # of the processor: the clock counts other processes too
 
 
-# --- predict ---------------------------------------------------------------------------------------------------
+# --- predict ----------------------------------------------------------------------------------------------
 
 
 def test_predict_prints_answers_alone(call, preset):
@@ -402,7 +401,7 @@ def test_predict_refuses(refused, preset, table, tmp_path, argv, said):
     assert said in refused("predict", preset, *argv)
 
 
-def test_an_output_that_cannot_be_written(preset, refused, monkeypatch, tmp_path):
+def test_an_output_that_cannot_be_written(preset, table, refused, monkeypatch, tmp_path):
     (tmp_path / "locked").mkdir()
     monkeypatch.setattr(os, "access", lambda path, mode: not str(path).endswith("locked"))
     assert "the folder locked cannot be written" in refused(
@@ -413,7 +412,7 @@ def test_an_output_that_cannot_be_written(preset, refused, monkeypatch, tmp_path
     )
 
 
-# --- presets ---------------------------------------------------------------------------------------------------
+# --- presets ----------------------------------------------------------------------------------------------
 
 
 def test_a_shipped_name_is_suggested(refused, preset, monkeypatch):
@@ -440,7 +439,7 @@ def test_a_preset_of_no_application_of_ours(refused, tmp_path, metadata, said):
     assert said in refused("predict", "odd", "x")
 
 
-# --- evaluate --------------------------------------------------------------------------------------------------
+# --- evaluate ---------------------------------------------------------------------------------------------
 
 
 def test_evaluate_prints_the_metrics(call, preset, table):
@@ -483,7 +482,7 @@ def test_evaluate_refuses(refused, preset, table, argv, said):
     assert said in refused("evaluate", preset, *argv)
 
 
-# --- train and finetune ----------------------------------------------------------------------------------------
+# --- train and finetune -----------------------------------------------------------------------------------
 
 TRAIN = ("train", "echo", "--recipe", "tiny", "--data", "own.csv", "--out", "runs/a")
 
@@ -497,7 +496,7 @@ def trainer():
 def test_train_passes_on_what_was_asked(call, table, tmp_path):
     argv = (*TRAIN, "--set", "units=5", "--set", "cell=gru", "--seed", "7", "--no-report", "--quiet")
     status, out, err = call(*argv)
-    assert (status, out, err) == (0, "runs/a/preset\n", "zoo: warning: the last layer is new\n")
+    assert (status, out, err) == (0, "runs/a/preset\n", "")
     ((recipe, count, options),) = trainer().calls
     assert (recipe.units, recipe.cell, count) == (5, "gru", 3)
     assert options == {
@@ -521,7 +520,6 @@ def test_a_finished_run_says_so(call, table, tmp_path):
 
 
 def test_a_run_that_stopped_goes_on_with_the_same_arguments_alone(call, refused, table):
-    call("list", "applications")
     trainer().fault = KeyboardInterrupt()
     status, out, err = call(*TRAIN)
     assert (status, out) == (130, "")
@@ -545,8 +543,8 @@ def test_a_run_that_diverged(call, table, tmp_path):
 def test_finetune(call, preset, table):
     argv = ("finetune", preset, "--data", table, "--out", "mine", "--epochs", "2", "--learning-rate", "0.01")
     assert call(*argv)[:2] == (0, "mine/preset\n")
-    ((folder, _, options),) = trainer().calls
-    assert folder == preset
+    ((name, _, options),) = trainer().calls
+    assert name == str(preset)
     assert (options["epochs"], options["learning_rate"], "batch_size" in options) == (2, 0.01, False)
     assert call("predict", "mine", "x!")[1] == "loud\t0.7500\tx!\n"
     assert "holds a run with command 'finetune'" in call("train", *TRAIN[1:-1], "mine")[2]
@@ -560,22 +558,29 @@ def test_finetune(call, preset, table):
         ((*TRAIN[1:], "--set", "unit=3"), "unknown setting 'unit': did you mean 'units'?"),
         ((*TRAIN[1:], "--set", "units=many"), "setting 'units=many': give a whole number"),
         ((*TRAIN[1:], "--set", "cell=lsmt"), "unknown value 'lsmt': did you mean 'lstm'?"),
-        ((*TRAIN[1:], "--data", "nope.csv"), "nope.csv: no such file"),
-        ((*TRAIN[1:], "--out", "shout"), "shout holds 'README.md', which is no part of a run"),
+        ((*TRAIN[1:], "--data", "nope.csv"), "'nope.csv': no such file"),
+        ((*TRAIN[1:], "--data", "wmt:x"), "unknown corpus 'wmt'"),
+        ((*TRAIN[1:], "--validation", "nope.csv"), "'nope.csv': no such file"),
+        ((*TRAIN[1:], "--data", "bad.csv"), "bad.csv:1: no column 'text'"),
+        ((*TRAIN[1:], "--out", "shout"), "shout holds files that are not of a run"),
         ((*TRAIN[1:], "--out", "own.csv"), "own.csv exists"),
-        ((*TRAIN[1:], "--out", "other"), "other holds files but no logs/run.json"),
+        (
+            (*TRAIN[1:], "--out", "other"),
+            "other holds files that are not of a run (there is no logs/run.json)",
+        ),
         ((*TRAIN[1:], "--seed", "-1"), "'--seed'"),
         ((*TRAIN[1:], "--seed", "x"), "'--seed'"),
         (TRAIN[1:4], "Missing option '--data'."),
     ],
 )
 def test_train_refuses(refused, preset, table, tmp_path, argv, said):
+    (tmp_path / "bad.csv").write_text("a,label\nx,y\n")
     (tmp_path / "other" / "logs").mkdir(parents=True)
     (tmp_path / "other" / "logs" / "history.csv").touch()
     assert said in refused("train", *argv)
 
 
-# --- publish ---------------------------------------------------------------------------------------------------
+# --- publish ----------------------------------------------------------------------------------------------
 
 
 def test_publish(call, refused, preset, monkeypatch):
@@ -586,7 +591,7 @@ def test_publish(call, refused, preset, monkeypatch):
     assert "unknown preset 'nope'" in refused("publish", "nope", "--name", "loud")
 
 
-# --- the environment -------------------------------------------------------------------------------------------
+# --- the environment --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["tensorfow", "numpy"])
@@ -602,10 +607,16 @@ def test_a_backend_that_is_not_installed(refused, preset, monkeypatch):
 
 
 def test_warnings_are_one_line(call, monkeypatch, preset):
-    monkeypatch.setattr(
-        Echo, "predict", lambda *_, **__: warnings.warn("much\nof it", stacklevel=1) or [Answer("a", 1.0)]
-    )
-    assert call("predict", preset, "x") == (0, "a\t1.0000\tx\n", "zoo: warning: much of it\n")
+    answer = Echo.predict
+
+    def warn(*args, **options):
+        warnings.warn("much\nof it", stacklevel=1)
+        return answer(*args, **options)
+
+    monkeypatch.setattr(Echo, "predict", warn)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert call("predict", preset, "x") == (0, "quiet\t0.7500\tx\n", "zoo: warning: much of it\n")
 
 
 def test_a_fault_of_ours_is_no_mistake_of_the_user(preset, monkeypatch):
@@ -630,8 +641,6 @@ def test_a_full_disk():
 
 
 def test_any_text_is_printed_in_any_locale():
-    run = process(
-        "predict", "\N{WATERMELON}", "x", env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
-    )
+    run = process("predict", "\N{WATERMELON}", "x", env={"PYTHONUTF8": "1", "PYTHONIOENCODING": "ascii"})
     assert run.returncode == 2
     assert "unknown preset '\N{WATERMELON}'" in run.stderr

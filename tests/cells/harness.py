@@ -1,7 +1,7 @@
 """What the tests of cells, loops and layers share: the one list, data, and one way to get values and gradients.
 
-Everything goes in and comes out as NumPy arrays, whatever the backend is. `double` must be around all float64 work:
-JAX has no float64 before it is switched on.
+Everything goes in and comes out as NumPy arrays, whatever the backend is. `double` must be around all work in
+float64: JAX has none before it is switched on.
 """
 
 import contextlib
@@ -30,13 +30,16 @@ MASKS = {
 MASKS = {name: None if mask is None else np.array(mask, bool) for name, mask in MASKS.items()}
 
 
+@contextlib.contextmanager
 def double():
-    """The context in which float64 exists."""
+    """The context in which float64 exists. JAX steps through its loops there: compiling each call takes longer."""
     if BACKEND != "jax":
-        return contextlib.nullcontext()
+        yield
+        return
     import jax
 
-    return jax.enable_x64(True)
+    with jax.enable_x64(True), jax.disable_jit():
+        yield
 
 
 def layer_class(name):
@@ -150,9 +153,13 @@ def _gradients(functional, layer, values, compiled):
                 return functional(*values)
 
         gradient = jax.grad(pure, argnums=(0, 1))
-        gradient = jax.jit(gradient) if compiled else gradient
         weights = [variable.value for variable in layer.trainable_variables]
-        of_values, of_weights = gradient([jax.numpy.asarray(value) for value in values], weights)
+        values = [jax.numpy.asarray(value) for value in values]
+        if compiled:
+            with jax.disable_jit(False):
+                of_values, of_weights = jax.jit(gradient)(values, weights)
+        else:
+            of_values, of_weights = gradient(values, weights)
         return [*of_values, *of_weights]
     import tensorflow as tf
 

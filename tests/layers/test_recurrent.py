@@ -483,9 +483,9 @@ def test_dropout_in_training(name):
     model.compile(optimizer, "mse")
     still = [float(model.train_on_batch(ids, targets)) for _ in range(3)]
     assert len(set(still)) == 3, "the masks are not fresh in every call"
-    optimizer.learning_rate = 0.03
-    losses = [float(model.train_on_batch(ids, targets)) for _ in range(40)]
-    assert np.mean(losses[-5:]) < 0.7 * np.mean(still)
+    optimizer.learning_rate = 0.1
+    losses = [float(model.train_on_batch(ids, targets)) for _ in range(12)]
+    assert np.mean(losses[-3:]) < 0.8 * np.mean(still)
     again = model.predict(ids, verbose=0)
     harness.assert_same(model.predict(ids, verbose=0), again, 0)
 

@@ -33,7 +33,7 @@ def test_buckets_leave_little_padding():
     shuffled = padding_fraction(LENGTHS, plan_batches(LENGTHS, 32, 0, 0, bucket=False))
     bucketed = padding_fraction(LENGTHS, plan_batches(LENGTHS, 32, 0, 0, multiple=1))
     assert shuffled > 0.4
-    assert bucketed < 0.05
+    assert bucketed < 0.06
     assert Batches(SEQUENCES, batch_size=50, multiple=1).padding_fraction == pytest.approx(
         1 - LENGTHS[:50].mean() / LENGTHS[:50].max()
     )
@@ -85,7 +85,9 @@ def test_class_weights_become_weights():
     targets = np.array([0, 1, 1, 2])
     sequences = SEQUENCES[:4]
     for columns in (targets, np.eye(3)[targets]):
-        batches = Batches(sequences, columns, class_weights={1: 3.0}, weights=np.array([1, 1, 2, 1]), shuffle=False)
+        batches = Batches(
+            sequences, columns, class_weights={1: 3.0}, weights=np.array([1, 1, 2, 1]), shuffle=False
+        )
         _, y, w = next(batches.arrays())
         classes = y if y.ndim == 1 else y.argmax(-1)
         assert sorted(w[classes == 1]) == [3.0, 6.0]

@@ -53,8 +53,8 @@ def read_lines(path: str | Path, error: type[UserError] = UserError) -> Iterator
         raise error(f"{path}: no such file") from None
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as fault:
         raise error(
-            f"{path}: cannot be decompressed after line {number} ({fault}): the file is cut short, damaged or not "
-            f"a {path.suffix} file; fetch it again"
+            f"{path}: cannot be decompressed after line {number} ({fault}): the file is cut short, damaged "
+            f"or not a {path.suffix} file; fetch it again"
         ) from None
     except (OSError, ValueError) as fault:
         if isinstance(fault, UserError):
@@ -79,6 +79,6 @@ def _decode(path: Path, number: int, raw: bytes, error: type[UserError]) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as fault:
         raise error(
-            f"{path}:{number}: not UTF-8: byte 0x{raw[fault.start]:02x} at byte {fault.start + 1} of the line; "
+            f"{path}:{number}: not UTF-8 (0x{raw[fault.start]:02x} is byte {fault.start + 1} of the line): "
             "save the file as UTF-8, or check that it is a text file"
         ) from None

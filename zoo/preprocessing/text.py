@@ -39,12 +39,12 @@ _ACCENT = re.compile("(?<=[a-z])[\u0300-\u036f]+")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,30});")
 _W = r"[^\s!-/:-@\[-`{-¿×÷\u2010-\u2bff\u3000-\u303f\U0001f000-\U0001faff]"
 _NOT, _CLITIC = rf"(?i:n't)(?!{_W})", rf"(?i:s|re|ve|ll|d|m|em|til|\d\ds?)(?!{_W})"
+_BRACKETS = ("lrb", "rrb", "lsb", "rsb", "lcb", "rcb")
 _RULES = [  # (a sign without which the rule is skipped, pattern, replacement)
     ("<", r"</?(?i:a|b|br|center|div|em|font|hr|i|li|ol|p|span|strong|u|ul)\b[^<>]{0,500}>", " "),
-    ("-", r"-[lL][rRsScC][bB]-", " ( "),
-    ("-", r"-[rR][rRsScC][bB]-", " ) "),
+    *(("-", f"-(?i:{name})-", f" {sign} ") for name, sign in zip(_BRACKETS, "()[]{}", strict=True)),
     ("-", r"--+", " -- "),
-    (".", r"\.\.+", " ... "),
+    (".", r"\.(?:\s*\.)+", " ... "),
     ("'", r"''", ' " '),
 ]
 _RULES = [(sign, re.compile(pattern), replacement) for sign, pattern, replacement in _RULES]
@@ -68,7 +68,7 @@ def canonical(text: str, lowercase: bool = True) -> str:
     2. Control characters, NUL, lone surrogates and backslashes become a space; soft hyphens vanish.
     3. Unicode form NFKC; every quotation mark becomes ' or ", every long dash --.
     4. With `lowercase`: lower case, and accents on Latin letters are dropped (as the uncased BERT models do).
-    5. Round brackets for -LRB-, -RRB- and the other treebank brackets; `` and '' become ".
+    5. Brackets for -LRB-, -RRB- and the like; `` and '' become "; ". ." and "...." become "...".
     6. Tokens with one space between: words, n't, 's 're 've 'll 'd 'm, "..." and "--", an abbreviation or a
        number with its inner points, and every other sign alone, hyphens too. "cannot" is "can not".
     """
@@ -256,8 +256,8 @@ class TextPreprocessor:
         made = cls(assets[_ASSET], lowercase=config["lowercase"], max_length=config["max_length"])
         if made.vocabulary_size != config["vocabulary_size"]:
             raise UserError(
-                f"preprocessor.json: vocabulary_size: found {config['vocabulary_size']}, but assets/{_ASSET} has "
-                f"{made.vocabulary_size} pieces; fetch the preset again"
+                f"preprocessor.json: vocabulary_size: found {config['vocabulary_size']}, but assets/{_ASSET} "
+                f"has {made.vocabulary_size} pieces; fetch the preset again"
             )
         return made
 

@@ -43,14 +43,15 @@ def read_word_vectors(path: str | Path, vocabulary: Container[str] | None = None
         word, *numbers = line.rsplit(" ", dimensions)
         if not dimensions or not word or len(numbers) != dimensions:
             raise UserError(
-                f"{path}:{number}: found {len(numbers)} numbers after the word, expected {dimensions or 'some'}; "
+                f"{path}:{number}: found {len(numbers)} numbers, expected {dimensions or 'some'}; "
                 "is this word2vec or GloVe text?"
             )
         words += 1
         if word in vectors or (vocabulary is not None and word not in vocabulary):
             continue
         try:
-            vector = np.array(numbers, np.float32)
+            with np.errstate(over="ignore"):  # infinite: refused below
+                vector = np.array(numbers, np.float32)
         except ValueError as fault:
             raise UserError(
                 f"{path}:{number}: {fault}; every word must be followed by {dimensions} numbers"

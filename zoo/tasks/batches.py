@@ -1,5 +1,6 @@
 """Batches of sequences: a plan that depends on the seed and the epoch alone, fed by tf.data."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -232,10 +233,8 @@ def _tensorflow() -> Any:
     import tensorflow as tf
 
     if keras.backend.backend() != "tensorflow":
-        try:
+        with contextlib.suppress(RuntimeError):  # too late where the caller has used TensorFlow before
             tf.config.set_visible_devices([], "GPU")
-        except RuntimeError:  # the caller has used TensorFlow before: too late, and the caller's business
-            pass
     return tf
 
 

@@ -179,7 +179,7 @@ def _lock(path: Path) -> Any:
         import fcntl
     except ImportError:  # not POSIX: there is no such lock
         return None
-    file = open(path, "a", encoding="utf-8")
+    file = path.open("a", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -223,14 +223,19 @@ class _Run:
         place, epoch = self.place, self.place.epoch
         if self.line:
             self.line.start(place.step)
-        self.model.fit(
-            self.batches.dataset(epoch, place.step),
-            initial_epoch=epoch,
-            epochs=epoch + 1,
-            verbose=0,
-            callbacks=hooks,
-            shuffle=False,
-        )
+        try:
+            self.model.fit(
+                self.batches.dataset(epoch, place.step),
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                verbose=0,
+                callbacks=hooks,
+                shuffle=False,
+            )
+        except RuntimeError as error:  # PyTorch's cross-entropy refuses what is not a number
+            if _are_finite(_values(self.model.weights)):
+                raise
+            raise _NotFiniteError("a weight is not a finite number") from error
         # Keras has put the averaged weights, if there are any, in place of the raw ones by now.
         _separate(self.model.trainable_variables)
         logs = dict(hooks.logs)
@@ -305,19 +310,19 @@ class _Run:
     def record(self) -> None:
         """Keep the state of this moment, to be saved or to be returned to, if all of it is finite."""
         self.place.seconds = self.seconds()
+        self.random = _random_state()
         groups = {
             "model": _values(self.model.variables),
             "optimizer": _values(self.model.optimizer.variables),
             "metrics": self.metrics,
             "best": self.best,
-            "random": _random_state(),
+            "random": self.random,
         }
         arrays = {
             f"{group}.{number}": array for group in groups for number, array in enumerate(groups[group])
         }
-        for name, array in arrays.items():
-            if name.startswith("model") and array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise _NotFiniteError("a weight is not a finite number")
+        if not _are_finite(groups["model"]):
+            raise _NotFiniteError("a weight is not a finite number")
         self.recorded = Checkpoint({"place": asdict(self.place), "fingerprint": self.fingerprint}, arrays)
         self.unsaved = True
 
@@ -349,7 +354,13 @@ class _Run:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Put a checkpoint's state into the model, its optimiser and this run."""
-        groups: dict[str, list[np.ndarray]] = {"model": [], "optimizer": [], "metrics": [], "best": [], "random": []}
+        groups: dict[str, list[np.ndarray]] = {
+            "model": [],
+            "optimizer": [],
+            "metrics": [],
+            "best": [],
+            "random": [],
+        }
         for name, array in checkpoint.arrays.items():
             groups[name.split(".")[0]].append(array)
         self.place = _Place(**copy.deepcopy(checkpoint.state["place"]))
@@ -359,7 +370,6 @@ class _Run:
             self.model.test_on_batch(*next(self.batches.arrays()))
         _assign(self.model.variables, groups["model"])
         _assign(self.model.optimizer.variables, groups["optimizer"])
-        _set_random_state(self.random)
         self.recorded = checkpoint
 
     def give_up(self, error: "_NotFiniteError") -> NoReturn:
@@ -369,7 +379,7 @@ class _Run:
         self.save()
         raise DivergedError(
             f"epoch {epoch + 1}: {error}; the model is back at epoch {self.place.epoch + 1}, step "
-            f"{self.place.step}: lower the learning rate or clip the gradients (clipnorm), and choose another --out"
+            f"{self.place.step}: lower the learning rate or clip the gradients, and choose another --out"
         ) from None
 
 
@@ -413,7 +423,7 @@ class _Hooks(keras.callbacks.CallbackList):
         super().on_epoch_begin(epoch, logs)
 
     def on_train_batch_begin(self, batch, logs=None):
-        if self.begun_at and batch == 0:  # PyTorch's data loader has drawn a number when it began
+        if batch == 0:  # what fit has drawn before its first step depends on what it had to build
             _set_random_state(self.run.random)
         if self.watched:
             super().on_train_batch_begin(self.begun_at + batch, logs)
@@ -435,6 +445,10 @@ class _NotFiniteError(Exception):
 def _check(value: float, what: str) -> None:
     if not math.isfinite(value):
         raise _NotFiniteError(f"{what} is {value}")
+
+
+def _are_finite(arrays: Sequence[np.ndarray]) -> bool:
+    return all(np.isfinite(array).all() for array in arrays if array.dtype.kind == "f")
 
 
 def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
@@ -491,13 +505,19 @@ def _plain(value: Any) -> Any:
 
 def _fingerprint(model: keras.Model, monitor: str | None, mode: str) -> dict[str, Any]:
     """Return what of the model must not differ between a run and the one it resumes."""
-    config = {name: value for name, value in model.optimizer.get_config().items() if name != "name"}
     return {
         "backend": keras.backend.backend(),
         "variables": [[_stable(variable.path), list(variable.shape)] for variable in model.variables],
-        "optimizer": [type(model.optimizer).__name__, _plain(config)],
+        "optimizer": [type(model.optimizer).__name__, _without_names(_plain(model.optimizer.get_config()))],
         "monitor": [monitor, mode],
     }
+
+
+def _without_names(config: Any) -> Any:
+    """Return a configuration without the names of objects, which Keras numbers in a process."""
+    if isinstance(config, dict):
+        return {key: _without_names(value) for key, value in config.items() if key != "name"}
+    return [_without_names(value) for value in config] if isinstance(config, list) else config
 
 
 def _stable(path: str) -> str:

@@ -1,0 +1,176 @@
+"""From a run to a shipped preset: weights in float16, measured again, with a card that says all of it."""
+
+import json
+import re
+import shlex
+import tempfile
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from applications.core import recipes, runs
+from applications.core.cards import model_card, portable
+from zoo import presets
+from zoo.errors import UserError
+from zoo.presets import schema
+
+NAME = re.compile(r"[a-z]+(_[a-z0-9]+)+")
+MEGABYTES, ALL_MEGABYTES = 10, 60
+
+
+class _Anything:
+    """What JSON can hold."""
+
+    def check(self, value: Any, where: str) -> Any:
+        """Return the value, or raise PresetError."""
+        schema.plain(value, where)
+        return value
+
+
+_SETTINGS = schema.MapOf(_Anything(), max=200)
+TRAINING = {
+    "application": schema.String(pattern="[a-z_]+"),
+    "recipe": schema.String(),
+    "recipe_values": _SETTINGS,
+    "data": schema.String(min=1, max=4000),
+    "seed": schema.Integer(0, 2**31),
+    "splits": schema.MapOf(schema.Integer(0, 2**40), max=20),
+    "validation": schema.MapOf(schema.Number(-1e300, 1e300), max=100),
+    "best_epoch": schema.Optional(schema.Integer(0, 10**9)),
+    "trials": schema.Optional(schema.Integer(1, 10**6)),
+    "seconds": schema.Number(0, 1e9),
+    "machine": schema.String(min=1),
+    "versions": schema.MapOf(schema.String(), max=50),
+}
+"""What `metadata.json` of a run's preset says of its training.
+
+`recipe` is a name of the application's RECIPES, or anything else where numbers of one were changed, or
+`"finetune"`. `splits` are the numbers of examples. `trials` tells how many settings were tried on the
+validation data until this one was chosen.
+"""
+
+
+def publish(run: Path, name: str, presets_folder: Path | None = None) -> Path:
+    """Write the preset of a finished run as a shipped preset, and return its folder.
+
+    The weights are rounded to float16, and it is the rounded file that is loaded and measured, on the split
+    `test` of the data that the run was trained on. Nothing but the new folder is written, at the end.
+
+    Args:
+        run: a run folder, whose preset says how it was trained (`TRAINING`).
+        name: `<task>_<data>[_<qualifier>...]`, words of lower-case letters and digits.
+        presets_folder: where the shipped presets lie; by default those of this checkout.
+
+    Raises:
+        UserError: a wrong name, a preset of that name, a folder that is no finished run, no test data, or too
+            large a preset.
+    """
+    run = Path(run)
+    folder = (presets_folder or Path(presets.__file__).parent) / name
+    if not NAME.fullmatch(name):
+        raise UserError(
+            f"name {name!r}: make it <task>_<data>[_<qualifier>...], of lower-case letters and digits"
+        )
+    if folder.exists():
+        raise UserError(f"{folder} exists and is left as it is: choose another name, or remove it")
+    training, arguments = _training(run), _arguments(run)
+    data, report, card, known = (
+        import_module(f"applications.{training['application']}.{part}")
+        for part in ("data", "report", "card", "recipes")
+    )
+    columns = {key: value for key, value in arguments.items() if key.endswith("_column")}
+    test = data.load(training["data"], "test", **columns)
+    tasks = import_module("zoo.tasks")
+    with tempfile.TemporaryDirectory() as temporary:
+        rounded = Path(temporary) / name
+        tasks.from_preset(run / "preset").save_to_preset(rounded, dtype="float16")
+        _check_size(rounded, folder.parent)
+        task = tasks.from_preset(rounded)
+        parameters = presets.read(rounded).metadata["parameters"]
+    metrics = report.evaluate(task, test)
+    about = card.about(training["data"])
+    text = model_card(
+        name,
+        about,
+        training,
+        command=_command(training, arguments, known.RECIPES),
+        metrics=metrics,
+        count=len(test),
+        parameters=parameters,
+    )
+    said = {key: value for key, value in training.items() if value is not None}
+    metadata = {**said, "data": portable(training["data"]), "description": about.summary, "metrics": metrics}
+    return task.save_to_preset(folder, metadata=metadata, card=text, dtype="float16")
+
+
+def _training(run: Path) -> dict[str, Any]:
+    """Return `TRAINING` of a run."""
+    folder = run / "preset"
+    if not folder.is_dir():
+        raise UserError(f"{run}: has no preset/: give the folder of a finished run (--out of `zoo train`)")
+    metadata = presets.read(folder).metadata
+    said = {key: metadata[key] for key in TRAINING if key in metadata}
+    return schema.check(said, TRAINING, str(folder / "metadata.json"))
+
+
+def _arguments(run: Path) -> dict[str, Any]:
+    """Return the arguments that the run's command began with; none if it was begun from Python."""
+    path = run / runs.RECORD
+    try:
+        arguments = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: cannot be read ({error}): train again with another --out") from error
+    return schema.check({"arguments": arguments}, {"arguments": _SETTINGS}, str(path))["arguments"]
+
+
+def _command(training: Mapping[str, Any], arguments: Mapping[str, Any], known: Mapping[str, Any]) -> str:
+    """Return the command of the training; changed numbers as `--set` of the nearest recipe in `known`."""
+    values = dict(training["recipe_values"])
+    if training["recipe"] == "finetune":
+        words = ["zoo", "finetune", portable(str(values.pop("preset")))]
+        options = [(f"--{key.replace('_', '-')}", value) for key, value in values.items()]
+    else:
+        changed = {}
+        for name, recipe in known.items():
+            plain = recipes.to_dict(recipe)
+            changed[name] = {
+                key: value for key, value in values.items() if key not in plain or plain[key] != value
+            }
+        nearest = min(changed, key=lambda name: (name != training["recipe"], len(changed[name])))
+        words = ["zoo", "train", training["application"], "--recipe", nearest]
+        options = [("--set", f"{key}={_setting(value)}") for key, value in changed[nearest].items()]
+    options += [("--data", portable(training["data"])), ("--seed", training["seed"])]
+    if arguments.get("validation"):
+        options.append(("--validation", portable(str(arguments["validation"]))))
+    options += [
+        (f"--{key.replace('_', '-')}", value)
+        for key, value in arguments.items()
+        if key.endswith("_column") and value != key.removesuffix("_column")
+    ]
+    return shlex.join([*words, *(str(word) for option in options for word in option), "--out", "DIR"])
+
+
+def _setting(value: Any) -> str:
+    """Return a value as `--set NAME=VALUE` reads it."""
+    if isinstance(value, list):
+        return ",".join(map(_setting, value))
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def _check_size(preset: Path, folder: Path) -> None:
+    """Refuse a preset that is too large for the repository, by itself or with those that are there."""
+    size = _megabytes(preset)
+    if size > MEGABYTES:
+        raise UserError(f"{preset.name} has {size:.1f} MB, {MEGABYTES} are allowed: train a smaller network")
+    total = size + sum(_megabytes(path.parent) for path in folder.glob("*/metadata.json"))
+    if total > ALL_MEGABYTES:
+        raise UserError(
+            f"{folder}: the presets would have {total:.0f} MB, {ALL_MEGABYTES} are allowed: remove one"
+        )
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
