@@ -119,7 +119,7 @@ def list_names(
 
 def _presets() -> dict[str, str]:
     return {
-        name: zoo.presets.read(folder).metadata.get("description", "")
+        name: outputs.to_line(str(zoo.presets.read(folder).metadata.get("description", "")))
         for name, folder in zoo.list_presets().items()
     }
 
@@ -192,7 +192,7 @@ def finetune(
     out: Out,
     epochs: Annotated[int | None, typer.Option(min=1, help="How often to go through the data.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Examples in one step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Of the first step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="At its highest.")] = None,
     seed: Seed = 0,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
@@ -301,9 +301,9 @@ def predict(
 
     Printed are label, probability and text, with tabs between, unless --output or --json is given.
     """
-    folder, options = _find(preset)
-    from applications.core import answers
+    from applications.core import answers  # late: NumPy comes with it
 
+    folder, options = _find(preset)
     column = _columns(options, text_column=text_column)["text_column"]
     if bool(texts) == (input_ is not None):
         raise UserError("predict: give texts or --input, one of them")

@@ -65,7 +65,9 @@ def model_card(
         "parameters": f"{parameters:,}",
         "wall time": _clock(training["seconds"]),
         "machine": training["machine"],
-        "versions": ", ".join(f"{package} {version}" for package, version in training["versions"].items()),
+        "versions": ", ".join(
+            f"{key.removesuffix('_version')} {it}" for key, it in training["versions"].items()
+        ),
     }
     facts = [{"": key, "training": str(value)} for key, value in facts.items() if value is not None]
     return f"""# {name}

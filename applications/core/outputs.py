@@ -1,6 +1,7 @@
 """Files that a command writes: refused where something exists, written whole or not at all."""
 
 import json
+import math
 import os
 import re
 import secrets
@@ -84,9 +85,18 @@ def write(path: Path, text: str) -> None:
 def to_json(value: Any) -> str:
     """Return JSON for people and programs: indented, other letters than ASCII as they are.
 
-    A lone surrogate stays one until it is written by `write` or printed, then as the JSON escape it needs.
+    What is no number (a metric that these data do not define) becomes null. A lone surrogate stays one until
+    it is written by `write` or printed, then it is the JSON escape it needs.
     """
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def to_line(text: str) -> str:

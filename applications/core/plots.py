@@ -196,7 +196,12 @@ def training_curves(rows: Sequence[Mapping[str, Any]], path: str | Path) -> Path
 
 
 def bars(
-    values: Mapping[str, float], path: str | Path, *, title: str = "", highlight: str | None = None
+    values: Mapping[str, float],
+    path: str | Path,
+    *,
+    title: str = "",
+    form: str = "{:.4g}",
+    highlight: str | None = None,
 ) -> Path:
     """Draw a named number a line, as horizontal bars from 0, in the order given.
 
@@ -204,6 +209,7 @@ def bars(
         values: name -> finite number.
         path: the picture.
         title: what the numbers are.
+        form: how they are written at the bars' ends, for `str.format`.
         highlight: the name whose bar stands out.
     """
     figure = _figure(6.4, 0.42 * len(values) + (0.75 if title else 0.4))
@@ -212,7 +218,8 @@ def bars(
     chosen = [name == highlight for name in values]
     colours = [COLOURS[1] if it else "#9aa5b1" for it in chosen]
     drawn = axes.barh(places, list(values.values()), 0.66, color=colours)
-    axes.bar_label(drawn, [f" {value:.4g}" for value in values.values()], fontsize=9.5, color=INK, padding=2)
+    written = [form.format(value) for value in values.values()]
+    axes.bar_label(drawn, written, fontsize=9.5, color=INK, padding=5)
     axes.set_yticks(places, [cut(name, 40) for name in values], parse_math=False)
     axes.invert_yaxis()
     axes.margins(x=0.12)
@@ -221,7 +228,7 @@ def bars(
     axes.tick_params(length=0, labelcolor=INK)
     axes.spines["bottom"].set_visible(False)
     if title:
-        axes.set_title(title, fontsize=10.5, color=INK, loc="left", parse_math=False)
+        axes.set_title(cut(title, 80), fontsize=10.5, color=INK, loc="left", parse_math=False)
     return _save(figure, path)
 
 

@@ -92,7 +92,8 @@ def write(
         plots.training_curves(history, folder / "training_curves.png")
     if len(models) > 1:
         accuracies = {row["model"]: row["accuracy"] for row in models}
-        plots.bars(accuracies, folder / "accuracy.png", title="accuracy", highlight=models[0]["model"])
+        first = models[0]["model"]
+        plots.bars(accuracies, folder / "accuracy.png", title="accuracy", form="{:.1%}", highlight=first)
     tables.write(_table(models), folder / "models.csv", digits=6)
     _write(folder / "report.json", outputs.to_json(report))
     _write(folder / "report.md", _page(report, bool(history)))

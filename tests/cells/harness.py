@@ -1,4 +1,4 @@
-"""What the tests of cells, loops and layers share: the one list, data, and one way to get values and gradients.
+"""What the tests of cells, loops and layers share: the one list, data, and the way to values and gradients.
 
 Everything goes in and comes out as NumPy arrays, whatever the backend is. `double` must be around all work in
 float64: JAX has none before it is switched on.
@@ -19,7 +19,7 @@ BATCH, TIME, FEATURES, UNITS = 3, 5, 2, 3
 
 NAMES = sorted(zoo.cells.CATALOGUE)
 
-# The masks that every masked check goes through, each (BATCH, TIME); row 2 of the last one has no real step at all.
+# The masks that every masked check goes through, each (BATCH, TIME); "empty" has rows without a real step.
 MASKS = {
     "unmasked": None,
     "right": [[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 0, 0, 0, 0]],
@@ -32,7 +32,7 @@ MASKS = {name: None if mask is None else np.array(mask, bool) for name, mask in 
 
 @contextlib.contextmanager
 def double():
-    """The context in which float64 exists. JAX steps through its loops there: compiling each call takes longer."""
+    """The context in which float64 exists. JAX compiles nothing there: that takes longer than it saves."""
     if BACKEND != "jax":
         yield
         return
@@ -102,7 +102,7 @@ def run(layer, inputs, states=None, mask=None, **arguments):
 
 
 def cotangents_for(layer, batch=BATCH, time=TIME, seed=3):
-    """Random weights of the outputs and of every final state: their weighted sum is what is differentiated."""
+    """Random weights of the outputs and final states: their weighted sum is what is differentiated."""
     generator = np.random.default_rng(seed)
     finals = tuple(generator.normal(size=(batch, layer.units)) for _ in layer.cell.states)
     return (generator.normal(size=(batch, time, layer.units)), *finals)
@@ -168,9 +168,7 @@ def _gradients(functional, layer, values, compiled):
             tape.watch(values)
             value = functional(*values)
         variables = [variable.value for variable in layer.trainable_weights]
-        return tape.gradient(
-            value, [*values, *variables], unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
+        return tape.gradient(value, [*values, *variables], unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
     values = [tf.constant(value) for value in values]
     return (tf.function(differentiate, autograph=False) if compiled else differentiate)(*values)
@@ -185,7 +183,7 @@ def assert_same(got, expected, tolerance, what=""):
 
 
 def reference(name, inputs, weights, states=None, mask=None, go_backwards=False):
-    """The reference of a cell; backwards in Keras's sense: time reversed, outputs in the order of processing."""
+    """The reference of a cell; backwards as in Keras: time reversed, outputs in the order of processing."""
     if go_backwards:
         inputs, mask = inputs[:, ::-1], None if mask is None else mask[:, ::-1]
     return REFERENCES[name](inputs, weights, states, mask)

@@ -1,10 +1,15 @@
 """Reference equations: one NumPy function a cell, float64, written from the paper and not from the cell file.
 
-Each is ``reference(inputs, weights, initial_state=None, mask=None) -> (outputs, states)`` with ``inputs``
-(batch, time, features), ``weights`` a dictionary name -> array in Keras's layout (fused ``kernel`` (features, blocks *
-units), ``recurrent_kernel`` (units, blocks * units), ``bias``), ``initial_state`` a tuple of (batch, units) or None for
-zeros, ``mask`` (batch, time) or None; ``outputs`` (batch, time, units), ``states`` a tuple of (batch, units). All of
-them also take complex arrays, so that a complex step gives their exact gradients (`gradients`).
+Each is `reference(inputs, weights, initial_state=None, mask=None) -> (outputs, states)`:
+
+- inputs: (batch, time, features);
+- weights: dictionary name -> array in Keras's layout: fused `kernel` (features, blocks * units),
+  `recurrent_kernel` (units, blocks * units), `bias`;
+- initial_state: tuple of (batch, units), or None for zeros;
+- mask: (batch, time), or None;
+- outputs: (batch, time, units); states: tuple of (batch, units).
+
+All of them also take complex arrays, so that a complex step gives their exact gradients (`gradients`).
 
 They share nothing but `over_time`. The functions are in `REFERENCES`, by catalogue name.
 """
@@ -17,7 +22,7 @@ def sigmoid(z):
 
 
 def over_time(step, inputs, states, mask):
-    """The plain loop and the one meaning of a mask: a masked step keeps the states and repeats the last output."""
+    """A masked step keeps the states and repeats the last output, zeros before the first real one."""
     batch, time = inputs.shape[:2]
     mask = np.ones((batch, time), bool) if mask is None else np.asarray(mask, bool)
     outputs, output = [], np.zeros_like(states[0])
@@ -45,7 +50,7 @@ def simple_rnn(inputs, weights, initial_state=None, mask=None):
 
 
 def lstm(inputs, weights, initial_state=None, mask=None):
-    """Hochreiter & Schmidhuber (1997) with the forget gate of Gers, Schmidhuber & Cummins (2000); no peepholes."""
+    """Hochreiter & Schmidhuber (1997) with the forget gate of Gers, Schmidhuber & Cummins (2000)."""
     W, U, b = weights["kernel"], weights["recurrent_kernel"], weights.get("bias", 0)
 
     def step(x, h, c):
@@ -57,7 +62,7 @@ def lstm(inputs, weights, initial_state=None, mask=None):
 
 
 def peephole_lstm(inputs, weights, initial_state=None, mask=None):
-    """Gers, Schraudolph & Schmidhuber (2002): input and forget gate see the old memory, the output gate the new one."""
+    """Gers, Schraudolph & Schmidhuber (2002): i and f see the old memory, o sees the new one."""
     W, U, b = weights["kernel"], weights["recurrent_kernel"], weights.get("bias", 0)
     p_i, p_f, p_o = (weights["peephole_" + gate] for gate in ("input", "forget", "output"))
 
@@ -70,7 +75,7 @@ def peephole_lstm(inputs, weights, initial_state=None, mask=None):
 
 
 def cifg_lstm(inputs, weights, initial_state=None, mask=None):
-    """CIFG of Greff et al. (2017), "LSTM: a search space odyssey", without peepholes: the input gate is 1 - f."""
+    """CIFG of Greff et al. (2015), 1503.04069, without peepholes: the input gate is 1 - f."""
     W, U, b = weights["kernel"], weights["recurrent_kernel"], weights.get("bias", 0)
 
     def step(x, h, c):
@@ -82,7 +87,7 @@ def cifg_lstm(inputs, weights, initial_state=None, mask=None):
 
 
 def gru(inputs, weights, initial_state=None, mask=None):
-    """GRU with the reset gate after the product (Cho et al. 2014, 1406.1078v1, as cuDNN has it): two biases."""
+    """GRU of Cho et al. (2014), 1406.1078v1: the reset gate acts after the product; two biases."""
     W, U = weights["kernel"], weights["recurrent_kernel"]
     b, b_r = weights.get("bias", (0, 0))
 
@@ -97,7 +102,7 @@ def gru(inputs, weights, initial_state=None, mask=None):
 
 
 def gru_reset_before(inputs, weights, initial_state=None, mask=None):
-    """GRU of Cho et al. (2014), 1406.1078v3, equations 5-8: the reset gate acts on the state before the product."""
+    """GRU of Cho et al. (2014), 1406.1078v3: the reset gate acts on the state before the product."""
     W_z, W_r, W_n = np.split(weights["kernel"], 3, axis=-1)
     U_z, U_r, U_n = np.split(weights["recurrent_kernel"], 3, axis=-1)
     b_z, b_r, b_n = np.split(weights["bias"], 3) if "bias" in weights else (0, 0, 0)
@@ -112,7 +117,7 @@ def gru_reset_before(inputs, weights, initial_state=None, mask=None):
 
 
 def min_gru(inputs, weights, initial_state=None, mask=None):
-    """minGRU of Feng et al. (2024), 2410.01201: section 3.1, with the positive candidate g of the appendix."""
+    """minGRU of Feng et al. (2024), 2410.01201, with the positive candidate g of the appendix."""
     W, b = weights["kernel"], weights.get("bias", 0)
 
     def g(v):
@@ -135,7 +140,7 @@ def gradients(reference, values, weights_of, mask, cotangents, step=1e-30):
     """Exact gradients of a linear functional of the reference's results, by complex steps.
 
     Args:
-        values: dictionary name -> float64 array: ``inputs``, ``state_0``, ``state_1``, ... and the weights by name.
+        values: dictionary name -> float64 array: `inputs`, `state_0`, ..., and the weights by name.
         weights_of: names in `values` that are weights.
         cotangents: tuple (for the outputs, for each final state): the functional is the sum of the products.
 
@@ -147,7 +152,8 @@ def gradients(reference, values, weights_of, mask, cotangents, step=1e-30):
         states = tuple(values[name] for name in sorted(values) if name.startswith("state_"))
         weights = {name: values[name] for name in weights_of}
         outputs, finals = reference(values["inputs"], weights, states or None, mask)
-        return sum((result * weight).sum() for result, weight in zip((outputs, *finals), cotangents, strict=True))
+        results = zip((outputs, *finals), cotangents, strict=True)
+        return sum((result * weight).sum() for result, weight in results)
 
     found = {}
     for name, value in values.items():

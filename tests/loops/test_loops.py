@@ -12,23 +12,22 @@ from tests.cells import harness, references
 from zoo.cells.cell import Cell, GatedCell, LinearCell
 from zoo.errors import UserError
 
-every_loop = pytest.mark.parametrize("name, loop", harness.NAMES_AND_LOOPS)
-every_fast_loop = pytest.mark.parametrize("name, loop", harness.NAMES_AND_FAST_LOOPS)
+every_loop = pytest.mark.parametrize(("name", "loop"), harness.NAMES_AND_LOOPS)
+every_fast_loop = pytest.mark.parametrize(("name", "loop"), harness.NAMES_AND_FAST_LOOPS)
 every_mask = pytest.mark.parametrize("mask", harness.MASKS)
 
-# A fast loop must give the last output and states of all these; a hole is what fused kernels cannot see.
+# What a user may leave in padding.
 JUNK = {"huge": 1e30, "nan": float("nan"), "infinite": float("inf")}
 
 
 def build(name, loop, **arguments):
-    return harness.build(
-        name, **{"loop": loop, "dtype": "float64", "return_sequences": True, "return_state": True, **arguments}
-    )
+    settings = {"dtype": "float64", "return_sequences": True, "return_state": True}
+    return harness.build(name, loop=loop, **(settings | arguments))
 
 
 @functools.cache
 def reference_gradients(name, mask):
-    """Inputs, states and exact gradients of one functional of the reference: the loops of a cell share them."""
+    """Inputs, states and exact gradients of the reference, shared by the loops of a cell."""
     with harness.double():
         layer = build(name, "plain")
         weights = harness.weights_of(layer)
@@ -72,7 +71,7 @@ def test_values(name, loop, mask):
 
 
 @every_loop
-@pytest.mark.parametrize("batch, time", [(3, 1), (1, 5), (1, 1), (3, 0), (2, 33)])
+@pytest.mark.parametrize(("batch", "time"), [(3, 1), (1, 5), (1, 1), (3, 0), (2, 33)])
 def test_sizes(name, loop, batch, time):
     """One step, one row, many steps, and no step at all: then the states stay and the last output is zero."""
     with harness.double():
@@ -130,7 +129,7 @@ def test_gradients_backwards_and_without_initial_state(name, loop, mask):
 
 @every_fast_loop
 def test_fast_loop_equals_plain_loop(name, loop):
-    """Values and gradients on a longer sequence and other activations, where a fast loop still can run."""
+    """Values and gradients on a longer sequence."""
     with harness.double():
         found = {}
         for which in ("plain", loop):
@@ -242,7 +241,8 @@ def test_compiled_by_xla(name, loop):
             return outputs, tape.gradient(loss, layer.trainable_weights[0].value)
 
         compiled, gradient = compile_and_differentiate(tf.constant(inputs), tf.constant(mask))
-        assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0
+        assert np.isfinite(gradient).all()
+        assert np.abs(gradient).max() > 0
     harness.assert_same(harness.array(compiled), eager, 1e-6)
 
 
@@ -253,7 +253,7 @@ def test_unknown_loop(name):
 
 
 @pytest.mark.parametrize(
-    "name, loop",
+    ("name", "loop"),
     [("gru_reset_before", "gated"), ("lstm", "scan"), ("min_gru", "fused"), ("peephole_lstm", "fused")],
 )
 def test_loop_that_the_cell_cannot_use(name, loop):
