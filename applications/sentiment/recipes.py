@@ -50,7 +50,13 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     # seconds on any data: to see that all works
     "tiny": Recipe(
-        vocabulary_size=1000, units=16, embedding_dim=16, averaging=0.0, learning_rate=1e-2, batch_size=16, max_length=128
+        vocabulary_size=1000,
+        units=16,
+        embedding_dim=16,
+        averaging=0.0,
+        learning_rate=1e-2,
+        batch_size=16,
+        max_length=128,
     ),
     # whole reviews or sentences with labels, from scratch
     "base": Recipe(epochs=6),

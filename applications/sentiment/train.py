@@ -2,7 +2,6 @@
 
 import os
 import platform
-import time
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -61,7 +60,8 @@ def train(
         out: the run folder. A run that was killed goes on when started again with the same arguments.
         validation: a source that chooses the best epoch; by default the split `validation` of `source`, or a
             tenth of it.
-        text_column, label_column: names of the columns.
+        text_column: name of the column of the texts.
+        label_column: name of the column of the labels.
         seed: of everything that is drawn.
         report: whether to write `out/report/`: the validation split's numbers with baselines, and pictures.
         progress: whether to show a line for each epoch on standard error.
@@ -93,7 +93,19 @@ def train(
         **{name: values[name] for name in _NETWORK},
     )
     facts = {"recipe": _name(recipe), "recipe_values": values}
-    return _fit(task, texts, targets, training, held, out, facts, {name: values[name] for name in _FIT}, seed, report, progress)
+    return _fit(
+        task,
+        texts,
+        targets,
+        training,
+        held,
+        out,
+        facts,
+        {name: values[name] for name in _FIT},
+        seed,
+        report,
+        progress,
+    )
 
 
 def finetune(
@@ -117,7 +129,19 @@ def finetune(
     training, held = _load(source, validation, text_column, label_column, seed)
     task = SentimentClassifier.from_preset(preset)
     facts = {"recipe": "finetune", "recipe_values": {"preset": str(preset), **FINETUNE, **numbers}}
-    return _fit(task, training.texts, training.labels, training, held, out, facts, {**FINETUNE, **numbers}, seed, report, progress)
+    return _fit(
+        task,
+        training.texts,
+        training.labels,
+        training,
+        held,
+        out,
+        facts,
+        {**FINETUNE, **numbers},
+        seed,
+        report,
+        progress,
+    )
 
 
 def _load(source, validation, text_column, label_column, seed) -> tuple[TextDataset, TextDataset]:
@@ -135,12 +159,21 @@ def _load(source, validation, text_column, label_column, seed) -> tuple[TextData
 def _fit(task, texts, targets, training, held, out, facts, numbers, seed, with_report, progress) -> Path:
     """Fit, save the preset, write the report."""
     out = Path(out)
-    began = time.monotonic()
     history = task.fit(
-        texts, targets, validation_data=(held.texts, held.labels), seed=seed, out=out, settings=facts, progress=progress, **numbers
+        texts,
+        targets,
+        validation_data=(held.texts, held.labels),
+        seed=seed,
+        out=out,
+        settings=facts,
+        progress=progress,
+        **numbers,
     )
     metrics = task.evaluate(held.texts, held.labels)
-    folder = task.save_to_preset(
+    seconds = history.rows[-1]["seconds"]
+    if with_report:
+        reports.write(task, held, out / "report", train=training, history=history.rows)
+    return task.save_to_preset(  # at last: a run folder with a preset is a finished run
         out / "preset",
         metadata={
             **facts,
@@ -149,14 +182,11 @@ def _fit(task, texts, targets, training, held, out, facts, numbers, seed, with_r
             "splits": {"train": len(texts), "validation": len(held)},
             "validation": metrics,
             "best_epoch": history.best_epoch,
-            "seconds": round(history.rows[-1]["seconds"] if history.rows else time.monotonic() - began, 1),
+            "seconds": round(seconds, 1),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "versions": backend.versions(),
         },
     )
-    if with_report:
-        reports.write(task, held, out / "report", train=training, history=history.rows)
-    return folder
 
 
 def _name(recipe: Recipe) -> str:

@@ -82,9 +82,8 @@ def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch, call):
 
 
 def test_one_run_at_a_time(tmp_path):
-    with Checkpoints(tmp_path):
-        with pytest.raises(CheckpointError, match="another run"), Checkpoints(tmp_path):
-            pass
+    with Checkpoints(tmp_path), pytest.raises(CheckpointError, match="another run"), Checkpoints(tmp_path):
+        pass
     with Checkpoints(tmp_path):
         pass
 

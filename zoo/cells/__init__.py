@@ -20,7 +20,14 @@ CATALOGUE: dict[str, type[Cell]] = {
     "min_gru": MinGRUCell,
 }
 
-__all__ = ["CATALOGUE", "Cell", "GatedCell", "LinearCell", "get", *(cls.__name__ for cls in CATALOGUE.values())]
+__all__ = [
+    "CATALOGUE",
+    "Cell",
+    "GatedCell",
+    "LinearCell",
+    "get",
+    *(cls.__name__ for cls in CATALOGUE.values()),
+]
 
 
 def get(name: str) -> type[Cell]:

@@ -111,16 +111,18 @@ class Cell(keras.layers.Layer):
         where = f"{type(self).__name__}: {name}"
         if name == "units" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise UserError(f"{where} must be a positive integer, not {value!r}")
-        if name in ("dropout", "recurrent_dropout"):
-            if not isinstance(value, (int, float)) or not 0 <= value < 1:
-                raise UserError(f"{where} must be a number, at least 0 and below 1, not {value!r}")
+        is_rate = isinstance(value, (int, float)) and 0 <= value < 1
+        if name in ("dropout", "recurrent_dropout") and not is_rate:
+            raise UserError(f"{where} must be a number, at least 0 and below 1, not {value!r}")
         getter = _GETTERS.get(name.rsplit("_", 1)[-1])
         if getter is None:
             return value
         try:
             return getter.get(value)
         except (ValueError, TypeError) as error:
-            raise UserError(f"{where} {value!r} is not known to Keras: give its name or a callable") from error
+            raise UserError(
+                f"{where} {value!r} is not known to Keras: give its name or a callable"
+            ) from error
 
     # --- the equations -------------------------------------------------------------------------------------
 
@@ -154,7 +156,9 @@ class Cell(keras.layers.Layer):
     def build(self, input_shape):
         """Make the weights; `input_shape` ends in the number of inputs."""
         if input_shape[-1] is None:
-            raise UserError(f"{type(self).__name__}: the last axis of the inputs must be known: {input_shape}")
+            raise UserError(
+                f"{type(self).__name__}: the last axis of the inputs must be known: {input_shape}"
+            )
         width = len(self.gates) * self.units
         self.kernel = self._weight("kernel", (input_shape[-1], width), "kernel")
         if not isinstance(self, LinearCell):
@@ -223,7 +227,9 @@ class Cell(keras.layers.Layer):
             The output (batch, units) and the list of new states.
         """
         if training and self.seed_generator is not None:
-            raise UserError(f"{type(self).__name__}: dropout needs zoo.layers.Recurrent(cell) around the cell")
+            raise UserError(
+                f"{type(self).__name__}: dropout needs zoo.layers.Recurrent(cell) around the cell"
+            )
         states = states if isinstance(states, (list, tuple)) else [states]
         x = self.project(inputs)
         states = self.step(x, *states)

@@ -16,7 +16,10 @@ class GRUResetBeforeCell(Cell):
 
     def step(self, x, h, drop=keep):
         x_z, x_r, x_n = self.split(x)
-        u_gates, u_candidate = self.recurrent_kernel[:, : 2 * self.units], self.recurrent_kernel[:, 2 * self.units :]
+        u_gates, u_candidate = (
+            self.recurrent_kernel[:, : 2 * self.units],
+            self.recurrent_kernel[:, 2 * self.units :],
+        )
         u = linear(drop(h), u_gates)
         z = self.gate("update", x_z + u[:, : self.units])
         r = self.gate("reset", x_r + u[:, self.units :])

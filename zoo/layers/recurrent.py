@@ -44,7 +44,9 @@ class Recurrent(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         if not isinstance(cell, Cell):
-            raise UserError(f"Recurrent: cell must be a zoo.cells.Cell, not {cell!r}; try zoo.cells.LSTMCell(64)")
+            raise UserError(
+                f"Recurrent: cell must be a zoo.cells.Cell, not {cell!r}; try zoo.cells.LSTMCell(64)"
+            )
         if loop != "auto" and loop not in loops.LOOPS:
             raise UserError(f"Recurrent: unknown loop {loop!r}: choose from auto, {', '.join(loops.LOOPS)}")
         self.cell = cell
@@ -156,7 +158,9 @@ class Recurrent(keras.layers.Layer):
         """Return the shape of the output, or with `return_state` a list of it and those of the states."""
         batch, time = sequences_shape[:2]
         states = [(batch, *shape) for shape in self.cell.state_shapes]
-        shape = (batch, time, self.cell.output_size) if self.return_sequences else (batch, self.cell.output_size)
+        shape = (
+            (batch, time, self.cell.output_size) if self.return_sequences else (batch, self.cell.output_size)
+        )
         return [shape, *states] if self.return_state else shape
 
     def get_config(self):
@@ -232,7 +236,11 @@ def _named_layer(cell_class):
 
     class Named(Recurrent):
         def __init__(self, units, **kwargs):
-            outer = {k: kwargs.pop(k) for k in (*_SETTINGS, "name", "trainable", "activity_regularizer") if k in kwargs}
+            outer = {
+                k: kwargs.pop(k)
+                for k in (*_SETTINGS, "name", "trainable", "activity_regularizer")
+                if k in kwargs
+            }
             outer |= {k: kwargs[k] for k in ("dtype",) if k in kwargs}
             super().__init__(cell_class(units, **{"name": "cell", **kwargs}), **outer)
 

@@ -1,6 +1,7 @@
 """Recurrent layers on top of each other."""
 
 import keras
+from keras import ops
 
 from zoo.cells import get
 from zoo.errors import UserError
@@ -58,29 +59,36 @@ class RecurrentStack(keras.layers.Layer):
         options = dict(self.cell_options)
         if recurrent_dropout:
             options["recurrent_dropout"] = recurrent_dropout
-        self.layers = []
-        self.dropouts = []
+        self.layers = []  # for each level its directions
+        self.dropouts = []  # before each level but the lowest
         for number, size in enumerate(self.units):
             last = number == len(self.units) - 1
-            cell_seed = None if seed is None else seed + 1000 * (number + 1)
-            layer = Recurrent(
-                get(cell)(size, seed=cell_seed, name="cell", dtype=self.dtype_policy, **options),
-                return_sequences=return_sequences or not last,
-                name=f"layer_{number}",
-                dtype=self.dtype_policy,
+            directions = ("forward", "backward") if bidirectional else ("forward",)
+            seeds = [None if seed is None else seed + 1000 * (number + 1) + way for way in range(3)]
+            self.layers.append(
+                [
+                    Recurrent(
+                        get(cell)(size, seed=way_seed, name="cell", dtype=self.dtype_policy, **options),
+                        return_sequences=return_sequences or not last,
+                        go_backwards=way == "backward",
+                        name=f"{way}_{number}",
+                        dtype=self.dtype_policy,
+                    )
+                    for way, way_seed in zip(directions, seeds, strict=False)
+                ]
             )
-            if bidirectional:
-                layer = keras.layers.Bidirectional(layer, name=f"layer_{number}", dtype=self.dtype_policy)
-            self.layers.append(layer)
-            if not last:
+            if number:
                 # one mask for all steps: noise of shape (batch, 1, features)
-                self.dropouts.append(keras.layers.SpatialDropout1D(dropout, seed=cell_seed, dtype=self.dtype_policy))
+                self.dropouts.append(
+                    keras.layers.SpatialDropout1D(dropout, seed=seeds[2], dtype=self.dtype_policy)
+                )
 
     def build(self, sequences_shape):
         """Build all layers for sequences (batch, time, inputs)."""
-        for layer in self.layers:
-            layer.build(sequences_shape)
-            sequences_shape = layer.compute_output_shape(sequences_shape)
+        for level in self.layers:
+            for layer in level:
+                layer.build(sequences_shape)
+            sequences_shape = (*sequences_shape[:2], len(level) * level[0].units)
 
     def call(self, sequences, mask=None, training=False):
         """Run all layers.
@@ -90,10 +98,13 @@ class RecurrentStack(keras.layers.Layer):
             mask: boolean (batch, time), true at real steps.
             training: whether dropout is on.
         """
-        for number, layer in enumerate(self.layers):
+        for number, level in enumerate(self.layers):
             if number:
                 sequences = self.dropouts[number - 1](sequences, training=training)
-            outputs = layer(sequences, mask=mask, training=training)
+            outputs = [layer(sequences, mask=mask, training=training) for layer in level]
+            if len(level) == 2 and level[1].return_sequences:
+                outputs[1] = ops.flip(outputs[1], axis=1)
+            outputs = ops.concatenate(outputs, axis=-1) if len(level) == 2 else outputs[0]
             if self.residual and outputs.shape[1:] == sequences.shape[1:]:
                 outputs = outputs + sequences
             sequences = outputs
@@ -110,6 +121,14 @@ class RecurrentStack(keras.layers.Layer):
 
     def get_config(self):
         """Return the arguments of `__init__`."""
-        names = ("cell", "units", "bidirectional", "dropout", "recurrent_dropout", "residual", "return_sequences")
+        names = (
+            "cell",
+            "units",
+            "bidirectional",
+            "dropout",
+            "recurrent_dropout",
+            "residual",
+            "return_sequences",
+        )
         names = (*names, "cell_options", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -34,7 +34,10 @@ def _over_states(loop):
 
 # name -> (whether it can run this cell with this dropout, the loop); the first that can is taken
 LOOPS = {
-    "fused": (lambda cell, drop: hasattr(native, "fuses") and native.fuses(cell, drop), getattr(native, "fused", None)),
+    "fused": (
+        lambda cell, drop: hasattr(native, "fuses") and native.fuses(cell, drop),
+        getattr(native, "fused", None),
+    ),
     "scan": (lambda cell, drop: isinstance(cell, LinearCell), _over_states(scan)),
     "gated": (
         lambda cell, drop: isinstance(cell, GatedCell) and hasattr(native, "custom_gradient"),
@@ -69,7 +72,9 @@ def run(cell, inputs, states, mask=None, drop=None, loop="auto"):
     """
     names = names_for(cell, drop)
     if loop != "auto" and loop not in names:
-        raise UserError(f"loop={loop!r} cannot run {type(cell).__name__} here: choose from auto, {', '.join(names)}")
+        raise UserError(
+            f"loop={loop!r} cannot run {type(cell).__name__} here: choose from auto, {', '.join(names)}"
+        )
     if inputs.shape[0] == 0:
         return ops.zeros((0, ops.shape(inputs)[1], cell.output_size), dtype=cell.compute_dtype), list(states)
     if mask is not None:

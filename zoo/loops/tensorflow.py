@@ -12,7 +12,8 @@ def scan(step, carry, xs, like):
     static = next((x.shape[0] for x in xs if x.shape[0] is not None), None)
     time = tf.shape(xs[0])[0] if static is None else static
     sources = [
-        tf.TensorArray(x.dtype, time, element_shape=x.shape[1:], clear_after_read=False).unstack(x) for x in xs
+        tf.TensorArray(x.dtype, time, element_shape=x.shape[1:], clear_after_read=False).unstack(x)
+        for x in xs
     ]
     sinks = [tf.TensorArray(y.dtype, time, element_shape=y.shape) for y in like]
 
@@ -22,7 +23,11 @@ def scan(step, carry, xs, like):
 
     shapes = (tf.TensorShape([]), [c.shape for c in carry], [tf.TensorShape(None)] * len(sinks))
     _, carry, sinks = tf.while_loop(
-        lambda t, *_: t < time, body, (0, list(carry), sinks), shape_invariants=shapes, maximum_iterations=time
+        lambda t, *_: t < time,
+        body,
+        (0, list(carry), sinks),
+        shape_invariants=shapes,
+        maximum_iterations=time,
     )
     ys = [sink.stack() for sink in sinks]
     for y, one in zip(ys, like, strict=True):
@@ -38,7 +43,9 @@ def associative_scan(combine, elements, neutral):
     del neutral
     scanned = ops.associative_scan(combine, elements, axis=0)
     # Keras's scan forgets the shape of its answer
-    return tuple(tf.ensure_shape(tf.reshape(s, tf.shape(e)), e.shape) for s, e in zip(scanned, elements, strict=True))
+    return tuple(
+        tf.ensure_shape(tf.reshape(s, tf.shape(e)), e.shape) for s, e in zip(scanned, elements, strict=True)
+    )
 
 
 def reverse(x):

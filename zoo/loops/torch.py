@@ -58,7 +58,9 @@ def fused(cell, inputs, states, mask=None, drop=None):
     Args:
         cell: a built cell.
         inputs: (time, batch, inputs).
-        states, mask, drop: as in `plain`.
+        states: as in `plain`.
+        mask: as in `plain`.
+        drop: None.
 
     Returns:
         The outputs (time, batch, units) and a list of the last states (batch, units).
@@ -66,7 +68,13 @@ def fused(cell, inputs, states, mask=None, drop=None):
     weights = _weights(cell)
     first = tuple(state[None].contiguous() for state in states)
     first = first if len(first) > 1 else first[0]
-    settings = (cell.use_bias, 1, 0.0, torch.is_grad_enabled(), False)  # layers, dropout, training, two directions
+    settings = (
+        cell.use_bias,
+        1,
+        0.0,
+        torch.is_grad_enabled(),
+        False,
+    )  # layers, dropout, training, two directions
     kernel = KERNELS[type(cell)]
     if mask is None or bool(mask.all()):
         outputs, *final = kernel(inputs, first, weights, *settings, False)

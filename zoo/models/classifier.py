@@ -60,14 +60,20 @@ class RecurrentClassifier(keras.Model):
         seed=None,
         **kwargs,
     ):
-        config = {name: value for name, value in locals().items() if name not in ("self", "kwargs", "__class__")}
+        config = {
+            name: value for name, value in locals().items() if name not in ("self", "kwargs", "__class__")
+        }
         names = pooling.split("+")
         for name in names:
             if name not in POOLINGS and names != ["last"]:
-                raise unknown("pooling", name, ["last", *POOLINGS], f"choose 'last', or from {', '.join(POOLINGS)}.")
+                raise unknown(
+                    "pooling", name, ["last", *POOLINGS], f"choose 'last', or from {', '.join(POOLINGS)}."
+                )
         for name in ("layers", "embedding_dim", "vocabulary_size", "num_classes"):
             if not isinstance(config[name], int) or config[name] < 1:
-                raise UserError(f"RecurrentClassifier: {name} must be a positive integer, not {config[name]!r}")
+                raise UserError(
+                    f"RecurrentClassifier: {name} must be a positive integer, not {config[name]!r}"
+                )
 
         # === layers ===
         seeds = [None if seed is None else seed + number for number in range(1, 5)]

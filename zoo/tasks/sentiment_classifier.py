@@ -115,7 +115,9 @@ class SentimentClassifier(Task):
         **network: Any,
     ):
         if labels is not None and (isinstance(labels, str) or len(set(labels)) < 2):
-            raise UserError(f"SentimentClassifier: labels must be two different names or more, not {labels!r}")
+            raise UserError(
+                f"SentimentClassifier: labels must be two different names or more, not {labels!r}"
+            )
         if groups is not None and len(groups) != len(labels or ()):
             raise UserError(f"SentimentClassifier: {len(groups)} groups for {len(labels or ())} labels")
         self.labels = None if labels is None else [str(label) for label in labels]
@@ -146,7 +148,9 @@ class SentimentClassifier(Task):
             return np.empty((0, len(self.labels)))
         logits = inference.run(self.network, self.preprocessor(texts), batch_size, progress).astype("float64")
         if self.groups:
-            logits = np.stack([np.logaddexp.reduce(logits[:, group], axis=1) for group in self.groups], axis=1)
+            logits = np.stack(
+                [np.logaddexp.reduce(logits[:, group], axis=1) for group in self.groups], axis=1
+            )
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         return exponentials / exponentials.sum(axis=1, keepdims=True)
 
@@ -159,16 +163,22 @@ class SentimentClassifier(Task):
 
     def _prediction(self, row):
         best = int(row.argmax())
-        return Prediction(self.labels[best], float(row[best]), dict(zip(self.labels, row.tolist(), strict=True)))
+        return Prediction(
+            self.labels[best], float(row[best]), dict(zip(self.labels, row.tolist(), strict=True))
+        )
 
-    def evaluate(self, texts: Sequence[str], labels: Sequence[str], *, batch_size: int = 64) -> dict[str, float]:
+    def evaluate(
+        self, texts: Sequence[str], labels: Sequence[str], *, batch_size: int = 64
+    ) -> dict[str, float]:
         """Return accuracy, macro-F1, ROC-AUC, log-loss (nats) and calibration error on labelled texts.
 
         Raises:
             UserError: a label that the task does not know.
         """
         self._ready()
-        return classification_metrics(self.predict_proba(texts, batch_size=batch_size), self.label_ids(labels))
+        return classification_metrics(
+            self.predict_proba(texts, batch_size=batch_size), self.label_ids(labels)
+        )
 
     def label_ids(self, labels: Sequence[str]) -> np.ndarray:
         """Return the place of each label in `labels` of this task, (count,) integers.
@@ -323,7 +333,9 @@ class SentimentClassifier(Task):
                 )
             self._replace_head(names)
         if self.labels is None:
-            raise UserError("fit: labels are distributions; name the labels by SentimentClassifier(labels=...)")
+            raise UserError(
+                "fit: labels are distributions; name the labels by SentimentClassifier(labels=...)"
+            )
         if self.preprocessor is None:
             self.preprocessor = TextPreprocessor.train(
                 texts, vocabulary_size=self.vocabulary_size, max_length=self.max_length, seed=seed
@@ -359,7 +371,9 @@ class SentimentClassifier(Task):
         known = inspect.signature(RecurrentClassifier.__init__).parameters
         for name in self.options:
             if name not in known or name in ("self", "kwargs", "vocabulary_size", "num_classes"):
-                raise UserError(f"SentimentClassifier: unknown argument {name!r}; see help(RecurrentClassifier)")
+                raise UserError(
+                    f"SentimentClassifier: unknown argument {name!r}; see help(RecurrentClassifier)"
+                )
 
     def _build(self):
         classes = len(self.labels) if self.groups is None else 1 + max(max(group) for group in self.groups)
