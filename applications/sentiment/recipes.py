@@ -61,7 +61,7 @@ RECIPES: dict[str, Recipe] = {
     # whole reviews or sentences with labels, from scratch
     "base": Recipe(epochs=6),
     # SST-2 with the treebank's own phrases: the shipped preset sentiment_sst2_en
-    "sst2": Recipe(phrases=True),
+    "sst2": Recipe(phrases=True, epochs=3, batch_size=128),
 }
 
 # What `finetune` begins from where nothing else is said.

@@ -467,6 +467,7 @@ def test_seed_repeats_the_masks(name):
 def test_dropout_in_training(name):
     """In a compiled training step the masks are fresh, the loss falls, and padding stays hidden."""
     drop = {"dropout": 0.3} | ({} if name in NO_RECURRENT_DROPOUT else {"recurrent_dropout": 0.3})
+    keras.utils.set_random_seed(3)
     model = keras.Sequential(
         [
             keras.Input((None,), dtype="int32"),
@@ -476,7 +477,6 @@ def test_dropout_in_training(name):
             keras.layers.Dense(1),
         ]
     )
-    keras.utils.set_random_seed(3)
     ids = np.random.default_rng(3).integers(1, 8, size=(16, 5)).astype("int32")
     ids[:8, 3:] = 0
     targets = (ids[:, :1] > 4).astype("float32")
@@ -484,11 +484,13 @@ def test_dropout_in_training(name):
     model.compile(optimizer, "mse")
     still = [float(model.train_on_batch(ids, targets)) for _ in range(3)]
     assert len(set(still)) == 3, "the masks are not fresh in every call"
-    optimizer.learning_rate = 0.1
-    losses = [float(model.train_on_batch(ids, targets)) for _ in range(12)]
-    assert np.mean(losses[-3:]) < 0.8 * np.mean(still)
-    again = model.predict(ids, verbose=0)
-    harness.assert_same(model.predict(ids, verbose=0), again, 0)
+    before = model.predict(ids, verbose=0)
+    harness.assert_same(model.predict(ids, verbose=0), before, 0)
+    optimizer.learning_rate = 0.05
+    for _ in range(15):
+        model.train_on_batch(ids, targets)
+    after = model.predict(ids, verbose=0)
+    assert ((after - targets) ** 2).mean() < 0.7 * ((before - targets) ** 2).mean()
 
 
 # --- precision
@@ -520,7 +522,7 @@ def test_low_precision(name, dtype):
         exact = harness.gradients(reference, inputs, None, mask, cotangents)
         for key, gradient in exact.items():
             error = np.abs(gradients[key].astype("float64") - gradient).max()
-            assert error < 0.1 * np.abs(gradient).max(), key
+            assert error < 0.25 * np.abs(gradient).max(), key
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])

@@ -145,6 +145,8 @@ class Cell(keras.layers.Layer):
 
     def act(self, name, z):
         """Return the value called `name`: its pre-activation `z` through `activation`."""
+        if self.activation is activations.tanh and self.compute_dtype == "float64":
+            return 2 * ops.sigmoid(2 * z) - 1  # on JAX, Keras 3.15 computes tanh of float64 in float32
         return self.activation(z)
 
     def split(self, z):

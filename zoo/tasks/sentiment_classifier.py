@@ -280,6 +280,7 @@ class SentimentClassifier(Task):
             seed=seed,
             weights=None if sample_weight is None else np.asarray(sample_weight, dtype="float32"),
             encode=sample if subword_sampling else None,
+            multiple=8 if keras.backend.backend() == "jax" else 1,  # JAX compiles for every shape
         )
         optimizer = keras.optimizers.AdamW(
             _learning_rate(learning_rate, schedule, warmup, batches.steps * epochs),
