@@ -50,6 +50,7 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     # seconds on any data: to see that all works
     "tiny": Recipe(
+        epochs=12,
         vocabulary_size=1000,
         units=16,
         embedding_dim=16,

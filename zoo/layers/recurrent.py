@@ -147,7 +147,7 @@ class Recurrent(keras.layers.Layer):
     def reset_states(self):
         """Set the states of a stateful layer to zero."""
         for variable in self.states or ():
-            variable.assign(ops.zeros_like(variable))
+            variable.assign(ops.zeros(variable.shape, dtype=variable.dtype))
 
     def compute_mask(self, sequences, mask=None):
         """Return the mask of the output: that of the input for sequences, none for the last output."""

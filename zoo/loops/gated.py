@@ -4,8 +4,11 @@ The old states enter a gated cell's weights through one product only. So the bac
 gradients of the states; then all steps, stacked, give the gradients of weights and inputs in one go.
 """
 
+from contextlib import contextmanager
+
 import keras
 from keras import ops, tree
+from keras.src.backend import AutocastScope  # has no public name; the backward pass runs outside of Keras's own
 
 from zoo.loops.backend import native
 from zoo.loops.masks import choose
@@ -22,8 +25,11 @@ def gated(cell, x, states, mask=None, drop=None):
         values = iter(values)
         return [[next(values) for _ in part] for part in parts.values()]
 
+    @contextmanager
     def using(values):
-        return keras.StatelessScope(list(zip(cell.weights, values, strict=True)))
+        """Let the cell compute with these values of its weights, in its own precision."""
+        with AutocastScope(cell.compute_dtype), keras.StatelessScope(list(zip(cell.weights, values, strict=True))):
+            yield
 
     def product(states, drop):
         return cell.recurrent(states[0] * drop[0] if drop else states[0], *states[1:])

@@ -13,15 +13,6 @@ def scan(step, carry, xs, like):
     return jax.lax.scan(step, carry, xs)
 
 
-def associative_scan(combine, elements, neutral):
-    """Return the tuple of arrays `elements` (time, ...) combined from the first step up to each.
-
-    `combine(earlier, later)` is associative; `neutral` holds functions that make its neutral element.
-    """
-    del neutral
-    return jax.lax.associative_scan(combine, elements)
-
-
 def reverse(x):
     """Return `x` with its first axis turned round."""
     return jnp.flip(x, axis=0)

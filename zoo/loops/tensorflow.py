@@ -1,7 +1,6 @@
 """What a loop needs of TensorFlow."""
 
 import tensorflow as tf
-from keras import ops
 
 
 def scan(step, carry, xs, like):
@@ -33,19 +32,6 @@ def scan(step, carry, xs, like):
     for y, one in zip(ys, like, strict=True):
         y.set_shape((static, *one.shape))
     return carry, ys
-
-
-def associative_scan(combine, elements, neutral):
-    """Return the tuple of tensors `elements` (time, ...) combined from the first step up to each.
-
-    `combine(earlier, later)` is associative; `neutral` holds functions that make its neutral element.
-    """
-    del neutral
-    scanned = ops.associative_scan(combine, elements, axis=0)
-    # Keras's scan forgets the shape of its answer
-    return tuple(
-        tf.ensure_shape(tf.reshape(s, tf.shape(e)), e.shape) for s, e in zip(scanned, elements, strict=True)
-    )
 
 
 def reverse(x):

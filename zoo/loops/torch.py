@@ -23,23 +23,6 @@ def scan(step, carry, xs, like):
     return carry, [torch.stack(ys) for ys in zip(*steps, strict=True)]
 
 
-def associative_scan(combine, elements, neutral):
-    """Return the tuple of tensors `elements` (time, ...) combined from the first step up to each.
-
-    `combine(earlier, later)` is associative; `neutral` holds functions that make its neutral element. Each of
-    log2(time) rounds doubles the number of steps that every place combines (Hillis & Steele, 1986); Keras's own
-    scan computes in float32 on PyTorch.
-    """
-    distance = 1
-    while distance < len(elements[0]):
-        earlier = tuple(
-            torch.cat([make(e[:distance]), e[:-distance]]) for make, e in zip(neutral, elements, strict=True)
-        )
-        elements = combine(earlier, elements)
-        distance *= 2
-    return elements
-
-
 def fuses(cell, drop) -> bool:
     """Whether PyTorch's kernel computes the same function as `cell`: on the CPU, without recurrent dropout."""
     return (
