@@ -334,6 +334,9 @@ def predict(
 def publish(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
     name: Annotated[str, typer.Option(metavar="NAME", help="What the preset is to be called.")],
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Trainings compared on the validation data, for the card.")
+    ] = None,
 ) -> None:
     """Turn a finished run into a shipped preset.
 

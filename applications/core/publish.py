@@ -51,7 +51,7 @@ validation data until this one was chosen.
 """
 
 
-def publish(run: Path, name: str, presets_folder: Path | None = None) -> Path:
+def publish(run: Path, name: str, presets_folder: Path | None = None, *, trials: int | None = None) -> Path:
     """Write the preset of a finished run as a shipped preset, and return its folder.
 
     The weights are rounded to float16, and it is the rounded file that is loaded and measured, on the split
@@ -61,6 +61,7 @@ def publish(run: Path, name: str, presets_folder: Path | None = None) -> Path:
         run: a run folder, whose preset says how it was trained (`TRAINING`).
         name: `<task>_<data>[_<qualifier>...]`, words of lower-case letters and digits.
         presets_folder: where the shipped presets lie; by default those of this checkout.
+        trials: how many trainings were compared on the validation data until this one was chosen; for the card.
 
     Raises:
         UserError: a wrong name, a preset of that name, a folder that is no finished run, no test data, or too
@@ -75,6 +76,7 @@ def publish(run: Path, name: str, presets_folder: Path | None = None) -> Path:
     if folder.exists():
         raise UserError(f"{folder} exists and is left as it is: choose another name, or remove it")
     training, arguments = _training(run), _arguments(run)
+    training["trials"] = trials or training["trials"]
     data, report, card, known = (
         import_module(f"applications.{training['application']}.{part}")
         for part in ("data", "report", "card", "recipes")

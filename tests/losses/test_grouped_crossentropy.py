@@ -30,6 +30,8 @@ def test_label_smoothing_equals_keras():
     labels = np.eye(5, dtype="float32")[[0, 1, 4, 2]]
     ours = GroupedCrossentropy(label_smoothing=0.1)(labels, LOGITS)
     keras_own = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)(labels, LOGITS)
-    np.testing.assert_allclose(*(float(keras.ops.convert_to_numpy(loss)) for loss in (ours, keras_own)), rtol=1e-5)
+    np.testing.assert_allclose(
+        *(float(keras.ops.convert_to_numpy(loss)) for loss in (ours, keras_own)), rtol=1e-5
+    )
     config = GroupedCrossentropy(GROUPS, 0.1).get_config()
     assert GroupedCrossentropy.from_config(config).get_config() == config

@@ -31,7 +31,14 @@ def test_every_cell_learns(cell):
 
 def test_options_reach_the_layers():
     network = RecurrentClassifier(
-        9, 2, units=4, bidirectional=False, embedding_dim=5, embedding_trainable=False, head_units=6, word_dropout=0.2
+        9,
+        2,
+        units=4,
+        bidirectional=False,
+        embedding_dim=5,
+        embedding_trainable=False,
+        head_units=6,
+        word_dropout=0.2,
     )
     assert not network.get_layer("embedding").trainable
     assert network.get_layer("hidden").units == 6

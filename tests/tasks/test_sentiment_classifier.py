@@ -105,7 +105,9 @@ def test_groups_sum_classes(tmp_path):
     distributions[30:, :2] = 0.5
     task.fit(TEXTS, distributions, **FIT)
     assert task.evaluate(TEXTS, LABELS)["accuracy"] > 0.9
-    logits = task.network.predict_on_batch(task.preprocessor.pad(task.preprocessor(TEXTS[:1])))[0].astype(float)
+    logits = task.network.predict_on_batch(task.preprocessor.pad(task.preprocessor(TEXTS[:1])))[0].astype(
+        float
+    )
     p = np.exp(logits)
     expected = p[3:].sum() / (p[:2].sum() + p[3:].sum())
     np.testing.assert_allclose(task.predict_proba(TEXTS[:1])[0, 1], expected, rtol=1e-5)
@@ -118,7 +120,15 @@ def test_groups_sum_classes(tmp_path):
 @pytest.mark.parametrize("cell", sorted(CATALOGUE))
 def test_any_cell(cell):
     task = SentimentClassifier(cell, layers=2, pooling="attention", **SMALL)
-    task.fit(TEXTS, LABELS, epochs=1, progress=False, subword_sampling=0.2, averaging=0.9, class_weight={"positive": 2})
+    task.fit(
+        TEXTS,
+        LABELS,
+        epochs=1,
+        progress=False,
+        subword_sampling=0.2,
+        averaging=0.9,
+        class_weight={"positive": 2},
+    )
     assert task.network.config["cell"] == cell
     assert np.isfinite(task.predict_proba(TEXTS[:3])).all()
 
@@ -127,7 +137,9 @@ def test_word_vectors_frozen_and_tuned(tmp_path):
     path = tmp_path / "vectors.txt"
     path.write_text("film 1 2 3\ngood 4 5 6\n", encoding="utf-8")
     for trainable in (False, True):
-        task = SentimentClassifier(word_vectors=path, embedding_trainable=trainable, units=4, vocabulary_size=300)
+        task = SentimentClassifier(
+            word_vectors=path, embedding_trainable=trainable, units=4, vocabulary_size=300
+        )
         task.fit(["a good film", "a bad film"] * 8, ["p", "n"] * 8, epochs=1, progress=False)
         table = keras.ops.convert_to_numpy(task.network.get_layer("embedding").embeddings)
         row = task.preprocessor(["film"])[0]

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 import keras
 from keras import ops, tree
-from keras.src.backend import AutocastScope  # has no public name; the backward pass runs outside of Keras's own
+from keras.src.backend import (
+    AutocastScope,
+)  # has no public name; the backward pass runs outside of Keras's own
 
 from zoo.loops.backend import native
 from zoo.loops.masks import choose
@@ -28,7 +30,10 @@ def gated(cell, x, states, mask=None, drop=None):
     @contextmanager
     def using(values):
         """Let the cell compute with these values of its weights, in its own precision."""
-        with AutocastScope(cell.compute_dtype), keras.StatelessScope(list(zip(cell.weights, values, strict=True))):
+        with (
+            AutocastScope(cell.compute_dtype),
+            keras.StatelessScope(list(zip(cell.weights, values, strict=True))),
+        ):
             yield
 
     def product(states, drop):

@@ -74,7 +74,9 @@ def test_phrases_train_five_degrees(tmp_path):
     good, bad = "(4 (2 a) (4 (3 good) (2 film)))\n", "(0 (2 a) (0 (1 bad) (2 film)))\n"
     for split in ("train", "dev"):
         (folder / f"trees.{split}.txt").write_text((good + bad) * 10, encoding="utf-8")
-    recipe = recipes.override(RECIPES["sst2"], ["epochs=1", "units=4", "embedding_dim=4", "vocabulary_size=40"])
+    recipe = recipes.override(
+        RECIPES["sst2"], ["epochs=1", "units=4", "embedding_dim=4", "vocabulary_size=40"]
+    )
     preset = train(recipe, f"sst:{folder}", tmp_path / "out", progress=False, report=False)
     task = SentimentClassifier.from_preset(preset)
     assert task.groups == [[0, 1], [3, 4]]
