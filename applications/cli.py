@@ -251,6 +251,9 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Write a report with pictures here.")
     ] = None,
+    baselines: Annotated[
+        bool, typer.Option("--baselines", help="Fit baselines to the data's split train, for the report.")
+    ] = False,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
 ) -> None:
@@ -261,14 +264,22 @@ def evaluate(
         outputs.check_new(Path(json))
     if out is not None:
         outputs.check_folder(out)
+    elif baselines:
+        raise UserError("--baselines: they stand in the report: give --out too")
+    if baselines and (split != "test" or Path(data).exists()):
+        raise UserError(
+            "--baselines: they learn from the split train of a corpus: give one, and --split test"
+        )
     backend.check()
-    dataset = _part(options.NAME, "data").load(data, split, **columns)
+    source = _part(options.NAME, "data")
+    dataset = source.load(data, split, **columns)
+    training = source.load_training(data, **columns) if baselines else (None, None)
     with backend.starting():
         task = import_module("zoo.tasks").from_preset(folder)
     report = _part(options.NAME, "report")
     metrics = report.evaluate(task, dataset)
     if out is not None:
-        report.write(task, dataset, out)
+        report.write(task, dataset, out, train=training[0], validation=training[1])
     about = {"preset": preset, "data": data, "split": dataset.split, "count": len(dataset)}
     result = outputs.to_json({**metrics, **about, **backend.versions()})
     if json == "-":

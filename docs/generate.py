@@ -3,10 +3,12 @@
 `python docs/generate.py` writes the README's tables anew; Sphinx calls `pages` by itself.
 """
 
+import csv
 import inspect
 import json
 import pkgutil
 import re
+import statistics
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -115,6 +117,43 @@ def numbers_table() -> str:
     return "\n".join(lines)
 
 
+# --- what commands printed: docs/measured holds their JSON, unchanged -----------------------------------------
+
+
+def _measured(name: str) -> dict:
+    return json.loads((ROOT / "docs" / "measured" / f"{name}.json").read_text("utf-8"))
+
+
+def sst2_accuracy_table() -> str:
+    """Return the table of accuracies on the test split of SST-2: the shipped preset, its seeds, baselines."""
+    shipped = _measured("sentiment_sst2_en")
+    seeds = [_measured(f"sentiment_sst2_seed_{seed}")["accuracy"] for seed in (1, 2, 3)]
+    mean = statistics.mean(seeds)
+    rows = [
+        ("`sentiment_sst2_en` (seed 2, chosen on validation; float16)", shipped["accuracy"]),
+        (f"the same recipe, seeds 1, 2, 3: {', '.join(f'{100 * seed:.2f}' for seed in seeds)}; mean", mean),
+    ]
+    with open(ROOT / "docs" / "measured" / "sentiment_sst2_models.csv", encoding="utf-8", newline="") as file:
+        baselines = list(csv.DictReader(file))[1:]
+    rows += [(f"{row['model']}, on the 6,920 sentences", float(row["accuracy"])) for row in baselines]
+    lines = ["| model | accuracy, % |", "| --- | ---: |"]
+    return "\n".join([*lines, *(f"| {name} | {100 * value:.2f} |" for name, value in rows)])
+
+
+def sst2_speed_table() -> str:
+    """Return the table of times of the preset on SST-2's test sentences, a row a backend."""
+    lines = [
+        "| backend | one sentence, median, ms | nine of ten under, ms | sentences a second |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for backend in ("tensorflow", "jax", "torch"):
+        found = _measured(f"sentiment_sst2_speed_{backend}")
+        name = f"{backend} {found['backend_version']}"
+        rate = f"{found['texts_per_second']:,.0f}"
+        lines.append(f"| {name} | {found['latency_ms']:.1f} | {found['latency_ms_90']:.1f} | {rate} |")
+    return "\n".join(lines)
+
+
 # --- applications and names ------------------------------------------------------------------------------
 
 
@@ -170,16 +209,23 @@ def pages(folder: Path) -> None:
             path.write_text(text, "utf-8")
 
 
-def fill(text: str) -> str:
-    """Return the README with its generated blocks filled."""
-    for name, table in {"cells": cells_table(), "numbers": numbers_table()}.items():
+BLOCKS = {  # file -> its generated blocks
+    "README.md": {"cells": cells_table, "numbers": numbers_table},
+    "applications/sentiment/README.md": {"accuracy": sst2_accuracy_table, "speed": sst2_speed_table},
+}
+
+
+def fill(file: str, text: str) -> str:
+    """Return the text of a file with its generated blocks filled."""
+    for name, table in BLOCKS[file].items():
         block = re.compile(rf"(<!-- generated: {name} [^\n]*-->\n).*?(<!-- end: {name} -->)", re.DOTALL)
         if len(block.findall(text)) != 1:
-            raise ValueError(f"README.md: not exactly one block 'generated: {name} ... end: {name}'")
-        text = block.sub(lambda match, table=table: f"{match[1]}{table}\n{match[2]}", text)
+            raise ValueError(f"{file}: not exactly one block 'generated: {name} ... end: {name}'")
+        filled = table()
+        text = block.sub(lambda match, filled=filled: f"{match[1]}{filled}\n{match[2]}", text)
     return text
 
 
 if __name__ == "__main__":
-    readme = ROOT / "README.md"
-    readme.write_text(fill(readme.read_text("utf-8")), "utf-8")
+    for file in BLOCKS:
+        (ROOT / file).write_text(fill(file, (ROOT / file).read_text("utf-8")), "utf-8")

@@ -57,15 +57,17 @@ def test_version_is_told_alike():
     assert zoo.__version__ in (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 
-def test_readme_tables_are_generated():
+def test_tables_are_generated():
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs/generate.py")
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
+    for file in generate.BLOCKS:
+        text = (ROOT / file).read_text("utf-8")
+        assert generate.fill(file, text) == text, "run make docs"
     readme = (ROOT / "README.md").read_text("utf-8")
-    assert generate.fill(readme) == readme, "run make docs"
-    assert generate.fill(readme.replace("`lstm`", "`x`")) == readme
+    assert generate.fill("README.md", readme.replace("`lstm`", "`x`")) == readme
     with pytest.raises(ValueError, match="numbers"):
-        generate.fill(readme.replace("end: numbers", ""))
+        generate.fill("README.md", readme.replace("end: numbers", ""))
 
 
 def test_readme_names_targets_that_exist():

@@ -143,7 +143,7 @@ def _page(report: Mapping[str, Any], curves: bool) -> str:
     ]
     if len(models) > 1:
         parts.append(
-            "The baselines were fitted to the same training data, and `chosen` was chosen without the data "
+            "The baselines were fitted to the training split's texts, and `chosen` was chosen without the data "
             "measured here. `seconds` is the wall time of choosing, fitting and measuring.\n\n"
             "![accuracy](accuracy.png)\n"
         )

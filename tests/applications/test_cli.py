@@ -475,6 +475,11 @@ def test_evaluate_writes_a_report(call, preset, table, tmp_path):
         (("--data", "own.csv", "--out", "own.csv/x"), "own.csv is no folder that can be written"),
         (("--data", "nope.csv"), "nope.csv: no such file"),
         (("--data", "own.csv", "--label-column", "labels"), "no column 'labels'"),
+        (("--data", "own.csv", "--baselines"), "give --out too"),
+        (
+            ("--data", "own.csv", "--baselines", "--split", "test", "--out", "new"),
+            "the split train of a corpus",
+        ),
         ((), "Missing option '--data'."),
     ],
 )

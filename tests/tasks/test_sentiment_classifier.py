@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from keras.src.backend.common import global_state
 
 import zoo
 from applications.sentiment import sample
@@ -208,6 +209,9 @@ def altered(learned, tmp_path, **network):
 def test_foreign_presets_are_refused_before_anything_is_allocated(learned, tmp_path, network, message):
     with pytest.raises(UserError, match=message):
         SentimentClassifier.from_preset(altered(learned, tmp_path, **network))
+    assert not global_state.get_global_attribute(
+        "uninitialized_variables"
+    )  # none is left for Keras to allocate
 
 
 def test_unknown_presets_suggest_names():

@@ -2,12 +2,13 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
+from keras.src.backend.common import global_state  # has no public name
 
 from zoo import presets
 from zoo.errors import UserError
@@ -51,8 +52,7 @@ class Task(ABC):
                 f"{where}: it holds a {preset.config.get('task')!r}; load it by zoo.tasks.from_preset"
             )
         task = cls._from_config(preset, where)
-        with keras.StatelessScope(initialize_variables=False):  # shapes alone, nothing is allocated
-            shapes = _shapes(task._build())
+        shapes = _shapes(task._build)
         count = sum(int(np.prod(shape)) for shape in shapes.values())
         if count > MAX_PARAMETERS:
             raise PresetError(f"{where}: {count:,} parameters; at most {MAX_PARAMETERS:,} are loaded")
@@ -115,5 +115,12 @@ class Task(ABC):
         """Return a new network."""
 
 
-def _shapes(network: keras.Model) -> dict[str, tuple[int, ...]]:
-    return {variable.path: tuple(variable.shape) for variable in network.weights}
+def _shapes(build: Callable[[], keras.Model]) -> dict[str, tuple[int, ...]]:
+    """Return path -> shape of the weights that `build()` would make, without memory for any of them."""
+    waiting = global_state.get_global_attribute("uninitialized_variables", [], set_to_default=True)
+    before = len(waiting)
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            return {variable.path: tuple(variable.shape) for variable in build().weights}
+    finally:
+        del waiting[before:]  # or Keras would allocate them at the end of its next scope
