@@ -3,13 +3,7 @@
 import json
 import sys
 
-import zoo
-from applications.core import backend
-from applications.core.timing import speed
-from applications.sentiment.data import load
+from applications.core.timing import measure
 
 if __name__ == "__main__":
-    preset, source, *split = sys.argv[1:]
-    texts = load(source, *split).texts
-    task = zoo.tasks.from_preset(preset)
-    print(json.dumps({**speed(task, texts), "count": len(texts), **backend.versions()}))
+    print(json.dumps(measure(*sys.argv[1:])))

@@ -3,7 +3,11 @@
 import statistics
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
+
+from applications.core import backend
+from zoo import presets
 
 
 def speed(task: Any, texts: Sequence[str], *, repeats: int = 200, rounds: int = 5) -> dict[str, float]:
@@ -29,6 +33,20 @@ def speed(task: Any, texts: Sequence[str], *, repeats: int = 200, rounds: int = 
         "latency_ms_90": 1000 * sorted(single)[int(0.9 * len(single))],
         "texts_per_second": statistics.median(rates),
     }
+
+
+def measure(preset: str, source: str, split: str | None = None) -> dict[str, Any]:
+    """Return the `speed` of a preset on the texts of a source, with the versions it depends on.
+
+    Raises:
+        UserError: no such preset or source.
+    """
+    folder = presets.resolve(preset)
+    application = presets.read(folder).metadata["application"]
+    texts = import_module(f"applications.{application}.data").load(source, split).texts
+    with backend.starting():
+        task = import_module("zoo.tasks").from_preset(folder)
+    return {**speed(task, texts), "count": len(texts), **backend.versions()}
 
 
 def _seconds(task: Any, texts: Sequence[str]) -> float:
