@@ -93,9 +93,9 @@ class Cell(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        given = {name: value for name, value in locals().items() if name in _parameters(Cell)}
+        given = {name: value for name, value in locals().items() if name in parameters(Cell)}
         for name, value in given.items():
-            if name in self.unused and value != _parameters(Cell)[name].default:
+            if name in self.unused and value != parameters(Cell)[name].default:
                 raise UserError(f"{type(self).__name__} has no use for {name}={value!r}: leave it out")
             setattr(self, name, self._checked(name, value))
         self.seed_generator = keras.random.SeedGenerator(seed) if dropout or recurrent_dropout else None
@@ -245,7 +245,7 @@ class Cell(keras.layers.Layer):
     def get_config(self):
         """Return the arguments of `__init__`."""
         config = super().get_config()
-        for name in _parameters(type(self)):
+        for name in parameters(type(self)):
             if name not in self.unused:
                 module = _GETTERS.get(name.rsplit("_", 1)[-1])
                 value = getattr(self, name)
@@ -302,7 +302,7 @@ class LinearCell(Cell):
         return tuple(a * s + b for a, s, b in zip(a, states, b, strict=True))
 
 
-def _parameters(cls) -> dict[str, inspect.Parameter]:
+def parameters(cls) -> dict[str, inspect.Parameter]:
     """Return the arguments of a cell's `__init__`, those it hands on to the base included."""
     parameters = {}
     for base in cls.__mro__:

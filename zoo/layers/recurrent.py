@@ -1,10 +1,13 @@
 """`Recurrent` runs a cell over time; every cell of the catalogue has a named layer made from it."""
 
+import inspect
+
 import keras
 from keras import ops
 
 from zoo import loops
 from zoo.cells import CATALOGUE, Cell
+from zoo.cells.cell import parameters
 from zoo.errors import UserError
 
 
@@ -252,6 +255,9 @@ def _named_layer(cell_class):
         def from_config(cls, config, custom_objects=None):
             return cls(**config)
 
+    settings = {name: inspect.signature(Recurrent).parameters[name] for name in _SETTINGS}
+    parts = [one for one in parameters(cell_class).values() if one.name not in cell_class.unused]
+    Named.__signature__ = inspect.Signature([*parts, *settings.values()])
     Named.__name__ = Named.__qualname__ = cell_class.__name__.removesuffix("Cell")
     Named.__doc__ = f"`Recurrent({cell_class.__name__}(units, ...), ...)`.\n\n    {cell_class.__doc__}"
     Named.__module__ = __name__
