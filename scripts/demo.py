@@ -8,7 +8,7 @@ from applications.cli import main
 SENTENCES = (
     "A wonderful little film.",
     "Two hours I will never get back.",
-    "Not bad at all, and better than the book.",
+    "Funny, warm and beautifully acted.",
     "The actors try hard, but nothing could save this script.",
 )
 
