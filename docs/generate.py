@@ -170,7 +170,10 @@ def public_modules(package: str) -> list[str]:
     """Return the modules of a package, the package first, without private ones and those of a single backend."""
     path = getattr(import_module(package), "__path__", [])
     names = [module.name for module in pkgutil.walk_packages(path, f"{package}.")]
-    return [package, *(name for name in sorted(names) if not re.search(r"\._|\.(tensorflow|jax|torch)$", name))]
+    return [
+        package,
+        *(name for name in sorted(names) if not re.search(r"\._|\.(tensorflow|jax|torch)$", name)),
+    ]
 
 
 def reference_page(package: str) -> str:
