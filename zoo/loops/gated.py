@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import keras
 from keras import ops, tree
-from keras.src.backend import (
-    AutocastScope,
-)  # has no public name; the backward pass runs outside of Keras's own
+
+# no public name; the backward pass runs outside of the scope that Keras opens for a layer's call
+from keras.src.backend import AutocastScope
 
 from zoo.loops.backend import native
 from zoo.loops.masks import choose
@@ -30,10 +30,8 @@ def gated(cell, x, states, mask=None, drop=None):
     @contextmanager
     def using(values):
         """Let the cell compute with these values of its weights, in its own precision."""
-        with (
-            AutocastScope(cell.compute_dtype),
-            keras.StatelessScope(list(zip(cell.weights, values, strict=True))),
-        ):
+        values = list(zip(cell.weights, values, strict=True))
+        with AutocastScope(cell.compute_dtype), keras.StatelessScope(values, initialize_variables=False):
             yield
 
     def product(states, drop):
