@@ -232,7 +232,7 @@ def test_forbidden_content_is_found(tmp_path, parts):
     root = write(
         tmp_path,
         {
-            "README.md": "fine: ../work/x, /home/me/x, sst:PATH, https://arxiv.org/abs/1",
+            "README.md": "fine: ../elsewhere/x, /home/me/x, sst:PATH, https://arxiv.org/abs/1",
             "a/b.txt": f"\n{''.join(parts)}\n",
         },
     )
