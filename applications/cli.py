@@ -356,7 +356,7 @@ def publish(
     zoo.presets.resolve(run)
     with backend.starting():
         call = import_module("applications.core.publish").publish
-        folder = call(run, name)
+        folder = call(run, name, trials=trials)
     _print(f"{folder}\n")
 
 

@@ -61,7 +61,7 @@ def model_card(
         "seed": training["seed"],
         "examples": ", ".join(f"{size:,} {part}" for part, size in training["splits"].items()),
         "best epoch": training["best_epoch"],
-        "settings tried": trials,
+        "trainings compared": trials,
         "parameters": f"{parameters:,}",
         "wall time": _clock(training["seconds"]),
         "machine": training["machine"],

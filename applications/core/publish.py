@@ -46,7 +46,7 @@ TRAINING = {
 """What `metadata.json` of a run's preset says of its training.
 
 `recipe` is a name of the application's RECIPES, or anything else where numbers of one were changed, or
-`"finetune"`. `splits` are the numbers of examples. `trials` tells how many settings were tried on the
+`"finetune"`. `splits` are the numbers of examples. `trials` tells how many trainings were compared on the
 validation data until this one was chosen.
 """
 

@@ -590,9 +590,10 @@ def test_train_refuses(refused, preset, table, tmp_path, argv, said):
 
 def test_publish(call, refused, preset, monkeypatch):
     publish = ModuleType("applications.core.publish")
-    publish.publish = lambda run, name: run / name
+    publish.publish = lambda run, name, trials: run / f"{name}{trials or ''}"
     monkeypatch.setitem(sys.modules, "applications.core.publish", publish)
     assert call("publish", "shout", "--name", "loud") == (0, "shout/loud\n", "")
+    assert call("publish", "shout", "--name", "loud", "--trials", "7") == (0, "shout/loud7\n", "")
     assert "unknown preset 'nope'" in refused("publish", "nope", "--name", "loud")
 
 
@@ -638,7 +639,6 @@ def test_a_reader_that_has_gone():
     assert (run.returncode, run.stderr) == (141, "")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_a_full_disk():
     with open("/dev/full", "w") as full:
         run = process("list", "cells", stdout=full, stderr=subprocess.PIPE, capture_output=False)

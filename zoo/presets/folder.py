@@ -79,9 +79,9 @@ def save(folder: Path, files: Mapping[str, bytes]) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         for path in {(partial / name).parent for name in files}:
-            _flush(path)
+            flush(path)
         os.rename(partial, folder)  # fails where another folder with files has appeared meanwhile
-        _flush(folder.parent)
+        flush(folder.parent)
     except (OSError, ValueError) as error:
         raise PresetError(f"{folder} cannot be written ({_reason(error)}): choose another place") from error
     finally:
@@ -145,8 +145,8 @@ def _bytes(descriptor: int, name: str, folder: Path) -> bytes:
         raise PresetError(f"{path}: cannot be read ({_reason(error)}): {AGAIN}") from error
 
 
-def _flush(folder: Path) -> None:
-    """Ask the system to put a folder's entries on the disk."""
+def flush(folder: Path) -> None:
+    """Have the system put the entries of a folder on the disk, as a rename needs that is to survive a crash."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

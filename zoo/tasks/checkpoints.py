@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from zoo.errors import UserError
+from zoo.presets.folder import flush
 
 FORMAT = 1
 _NAME = re.compile(r"checkpoint-(\d{6,})")
@@ -84,14 +85,14 @@ class Checkpoints:
             with open(temporary / "state.json", "w", encoding="utf-8") as file:
                 json.dump(content, file)
                 _sync(file)
-            _sync_folder(temporary)
+            flush(temporary)
             temporary.rename(path)
         except OSError as error:
             _remove(temporary)
             raise CheckpointError(
                 f"{path}: cannot be written ({error.strerror}); make room or choose another --out"
             ) from error
-        _sync_folder(self.folder)
+        flush(self.folder)
         for old in sorted(self._numbers())[: -self.keep]:
             _remove(self._path(old))
         return path
@@ -163,14 +164,6 @@ def _digest(path: Path) -> str:
 def _sync(file: Any) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _lock(path: Path) -> Any:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from matplotlib import image as matplotlib_image
 
 from applications.core import plots
 from zoo import UserError
-
-matplotlib_image = pytest.importorskip("matplotlib.image")
 
 
 @dataclass

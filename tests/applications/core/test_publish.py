@@ -153,13 +153,15 @@ def test_card(run, tmp_path):
         "## Limits\n\nAll.\n",
     ):
         assert said in card
-    assert "settings tried" not in card
+    assert "trainings compared" not in card
 
 
 def test_the_card_tells_the_trials(run, tmp_path):
     again(run, trials=12, best_epoch=None)
     card = presets.read(publish(run, "fake_sst_en", tmp_path / "shipped")).card
-    assert "| settings tried | 12 |" in card
+    assert "| trainings compared | 12 |" in card
+    card = presets.read(publish(run, "fake_sst_more", tmp_path / "shipped", trials=13)).card
+    assert "| trainings compared | 13 |" in card
     assert "best epoch" not in card
 
 
