@@ -26,6 +26,10 @@ NUMBERS = {
     "roc_auc": ("ROC-AUC", "{:.4f}"),
 }
 
+# Columns of the table of times, of the first shape: the key of a measurement, the format.
+MORE = {"first_step_s": ".2f", "peak_mb": ".0f"}
+NOT_YET = "Not measured yet."
+
 
 # --- cells -----------------------------------------------------------------------------------------------
 
@@ -154,6 +158,80 @@ def sst2_speed_table() -> str:
     return "\n".join(lines)
 
 
+def speed_machine() -> str:
+    """Return on what machine, when and how the speed was measured."""
+    found = _speed()
+    if found is None:
+        return NOT_YET
+    machine, versions = found["machine"], found["versions"]
+    names = ", ".join(f"{name} {number}" for name, number in versions.items() if number)
+    devices = {one["device"].upper() for one in found["measurements"] if "device" in one}
+    return (
+        f"Measured on {found['date']} by `{found['command']}`, {found['minutes']:.0f} minutes, {found['rounds']} "
+        f"rounds: {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']:.0f} GB, "
+        f"{machine['system']}, on {', '.join(sorted(devices))}; load average at the start "
+        f"{machine['load_average'][0]}; {found['threads']} threads for everyone; {names}."
+    )
+
+
+def speed_table() -> str:
+    """Return the table of the numbers to reach: what was measured, with musts, aims and verdicts."""
+    lines = [
+        "| number to reach | comparison | backend | measured | quartiles | must | aim | |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | --- |",
+    ]
+    last = None
+    for row in _speed_rows(judged=True):
+        words = "" if row["target"] == last else row["target"]
+        last = row["target"]
+        limits = ["" if row[name] is None else f"{row[name]:g}" for name in ("must", "aim")]
+        cells = [words, row["what"], row["backend"], *_ratio(row), *limits, row["verdict"]]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) if len(lines) > 2 else NOT_YET
+
+
+def speed_others_table() -> str:
+    """Return the table of comparisons that no number to reach is set for."""
+    lines = ["| comparison | backend | measured | quartiles |", "| --- | --- | ---: | ---: |"]
+    rows = _speed_rows(judged=False)
+    lines += [f"| {' | '.join([row['what'], row['backend'], *_ratio(row)])} |" for row in rows]
+    return "\n".join(lines) if len(lines) > 2 else NOT_YET
+
+
+def speed_times_table() -> str:
+    """Return the table of times: contestants and loops down, shapes across; memory and first step of the first."""
+    found = [
+        one for one in (_speed() or {}).get("measurements", []) if one["suite"] in ("train", "inference")
+    ]
+    shapes = list(dict.fromkeys(tuple(one["shape"]) for one in found))
+    heads = [*("×".join(map(str, shape)) for shape in shapes), "first step, s", "peak, MB"]
+    lines = [f"| step | contestant | {' | '.join(heads)} |", "| --- | --- |" + " ---: |" * len(heads)]
+    for train, label in dict.fromkeys((one["train"], one["label"]) for one in found):
+        mine = {tuple(one["shape"]): one for one in found if (one["train"], one["label"]) == (train, label)}
+        ms = [mine[shape].get("median_ms") if shape in mine else None for shape in shapes]
+        times = ["-" if value is None else f"{value:.1f}" for value in ms]
+        first = next(iter(mine.values()))
+        more = [f"{first[key]:{form}}" if key in first else "-" for key, form in MORE.items()]
+        cells = ["training" if train else "forward", label, *times, *more]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) if found else NOT_YET
+
+
+def _speed() -> dict | None:
+    return _measured("speed") if (ROOT / "docs" / "measured" / "speed.json").exists() else None
+
+
+def _speed_rows(judged: bool) -> list[dict]:
+    return [row for row in (_speed() or {}).get("rows", []) if (row["target"] is not None) == judged]
+
+
+def _ratio(row: dict) -> list[str]:
+    if row["value"] is None:
+        return ["-", row["reason"].replace("|", "\\|")]
+    unit = " s" if row["unit"] == "s" else ""
+    return [f"{row['value']:.2f}{unit}", "{:.2f} to {:.2f}".format(*row["spread"])]
+
+
 # --- applications and names ------------------------------------------------------------------------------
 
 
@@ -214,6 +292,12 @@ def pages(folder: Path) -> None:
 
 BLOCKS = {  # file -> its generated blocks
     "README.md": {"cells": cells_table, "numbers": numbers_table},
+    "docs/guides/speed.md": {
+        "machine": speed_machine,
+        "speed": speed_table,
+        "others": speed_others_table,
+        "times": speed_times_table,
+    },
     "applications/sentiment/README.md": {"accuracy": sst2_accuracy_table, "speed": sst2_speed_table},
 }
 

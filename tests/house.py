@@ -66,10 +66,17 @@ EXCEPTIONS = {
         "zoo.preprocessing",
         "zoo.presets",
     ): "a preprocessor checks its preset's dictionary by the store's schema",
+    ("zoo.loops", "numpy"): "memory for code that runs outside of a graph",
+    ("zoo.loops", "llvmlite"): "machine code of the compiled loop; imported there, at its first use",
     ("zoo.metrics", "numpy"): "metrics are of answers that have left the network: arrays, not tensors",
-    ("zoo.tasks", "torch"): "the state of PyTorch's own generator belongs to a checkpoint",
+    ("zoo.tasks", "torch"): "a compiled call; the state of PyTorch's own generator belongs to a checkpoint",
+    ("zoo.tasks", "jax"): "a call that is compiled once for each shape",
     ("applications.core", "keras"): "starts the backend quietly and tells its versions",
     ("applications.core", "applications"): "lists the folders of applications; it imports none by name",
+    **{
+        ("applications.core", peer): "the benchmark runs the layers of every framework beside ours"
+        for peer in ("tensorflow", "jax", "torch", "flax")
+    },
 }
 
 APPLICATION_FILES = (

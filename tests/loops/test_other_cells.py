@@ -134,8 +134,11 @@ CELLS = {
     "linear_matrix": (LinearMatrixCell, matrix_reference),
     "shown_memory": (ShownMemoryCell, shown_memory_reference),
 }
-LOOPS = {"matrix": (Cell, []), "linear_matrix": (LinearCell, ["scan"])}
-LOOPS["shown_memory"] = (GatedCell, ["gated"] if harness.BACKEND != "torch" else [])
+LOOPS = {
+    "matrix": (Cell, []),
+    "linear_matrix": (LinearCell, ["scan"]),
+    "shown_memory": (GatedCell, ["gated"]),
+}
 CASES = [(name, loop) for name, (_, fast) in LOOPS.items() for loop in [*fast, "plain"]]
 every_case = pytest.mark.parametrize(("name", "loop"), CASES)
 

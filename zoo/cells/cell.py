@@ -21,7 +21,7 @@ def linear(x, kernel):
 
     All leading axes are folded into one, so that a sequence is projected by a single product.
     """
-    kernel = ops.convert_to_tensor(kernel)
+    kernel = getattr(kernel, "value", kernel)
     if len(x.shape) <= 2:
         return x @ kernel  # not ops.matmul, which on PyTorch computes float64 in float32 (Keras 3.15)
     shape = ops.shape(x)

@@ -117,7 +117,7 @@ class Recurrent(keras.layers.Layer):
             inputs = inputs * self._drop_mask(self.cell.dropout, (batch, *ops.shape(inputs)[2:]))
         if training and self.cell.recurrent_dropout:
             drop = self._drop_mask(self.cell.recurrent_dropout, ops.shape(states[0]))
-        outputs, states = loops.run(self.cell, inputs, states, mask, drop, self.loop)
+        outputs, states = loops.run(self.cell, inputs, states, mask, drop, self.loop, bool(training))
         if self.stateful:
             for variable, state in zip(self.states, states, strict=True):
                 variable.assign(ops.stop_gradient(state))

@@ -1,11 +1,12 @@
 """How a recurrence runs over time. The plain loop is the meaning; the others equal it and are faster.
 
-| loop    | cells                              | backends        | what it saves                                      |
-|---------|------------------------------------|-----------------|----------------------------------------------------|
-| `fused` | LSTM, GRU, SimpleRNN with defaults | PyTorch, CPU    | all of Python: PyTorch's own kernels               |
-| `scan`  | linear cells                       | all             | the order of the steps                             |
-| `gated` | gated cells                        | TensorFlow, JAX | a product at each backward step: one for all steps |
-| `plain` | every cell                         | all             | -                                                  |
+| loop       | cells                              | where                     | what it saves                          |
+|------------|------------------------------------|---------------------------|----------------------------------------|
+| `fused`    | LSTM, GRU, SimpleRNN with defaults | PyTorch, CPU              | all of Python: PyTorch's own kernels   |
+| `compiled` | gated and linear cells             | CPU, with `lstm-zoo[cpu]` | all of the framework between two steps |
+| `scan`     | linear cells                       | everywhere                | the order of the steps                 |
+| `gated`    | gated cells                        | everywhere                | whatever can be done for all steps     |
+| `plain`    | every cell                         | everywhere                | -                                      |
 """
 
 from keras import ops
@@ -13,6 +14,7 @@ from keras import ops
 from zoo.cells import Cell, GatedCell, LinearCell
 from zoo.errors import UserError
 from zoo.loops.backend import native
+from zoo.loops.compiled import compiled, compiles
 from zoo.loops.gated import gated
 from zoo.loops.masks import choose, last_real, take
 from zoo.loops.plain import plain
@@ -38,9 +40,10 @@ LOOPS = {
         lambda cell, drop: hasattr(native, "fuses") and native.fuses(cell, drop),
         getattr(native, "fused", None),
     ),
+    "compiled": (lambda cell, drop: compiles(cell), _over_states(compiled)),
     "scan": (lambda cell, drop: isinstance(cell, LinearCell), _over_states(scan)),
     "gated": (
-        lambda cell, drop: isinstance(cell, GatedCell) and hasattr(native, "custom_gradient"),
+        lambda cell, drop: isinstance(cell, GatedCell) and len(set(cell.state_shapes)) == 1,
         _over_states(gated),
     ),
     "plain": (lambda cell, drop: True, _over_states(plain)),
@@ -52,7 +55,7 @@ def names_for(cell: Cell, drop=None) -> list[str]:
     return [name for name, (can, _) in LOOPS.items() if can(cell, drop)]
 
 
-def run(cell, inputs, states, mask=None, drop=None, loop="auto"):
+def run(cell, inputs, states, mask=None, drop=None, loop="auto", training=False):
     """Run a cell over a sequence.
 
     Args:
@@ -63,6 +66,7 @@ def run(cell, inputs, states, mask=None, drop=None, loop="auto"):
             the last output (zeros before the first real step); what stands in `inputs` there has no influence.
         drop: recurrent dropout, to be multiplied with what enters a recurrent product, (batch, units), or None.
         loop: name of a loop, or `"auto"`: the fastest that can run this cell.
+        training: whether this is a training step, whose graph nobody will save.
 
     Returns:
         The outputs (time, batch, units) and a list of the last states.
@@ -71,6 +75,7 @@ def run(cell, inputs, states, mask=None, drop=None, loop="auto"):
         UserError: the loop does not exist or cannot run this cell.
     """
     names = names_for(cell, drop)
+    auto = next(name for name in names if training or name not in native.NOT_SAVED)
     if loop != "auto" and loop not in names:
         raise UserError(
             f"loop={loop!r} cannot run {type(cell).__name__} here: choose from auto, {', '.join(names)}"
@@ -79,7 +84,7 @@ def run(cell, inputs, states, mask=None, drop=None, loop="auto"):
         return ops.zeros((0, ops.shape(inputs)[1], cell.output_size), dtype=cell.compute_dtype), list(states)
     if mask is not None:
         inputs = choose(mask, inputs, ops.zeros_like(inputs))
-    return LOOPS[names[0] if loop == "auto" else loop][1](cell, inputs, tuple(states), mask, drop)
+    return LOOPS[auto if loop == "auto" else loop][1](cell, inputs, tuple(states), mask, drop)
 
 
 def _shown(cell, x, after, mask):

@@ -1,7 +1,11 @@
 """What a loop needs of JAX."""
 
 import jax
+import numpy as np
 from jax import numpy as jnp
+from jax.experimental.buffer_callback import buffer_callback
+
+NOT_SAVED = ("compiled",)  # loops that a graph which leaves this process must not hold
 
 
 def scan(step, carry, xs, like):
@@ -18,10 +22,10 @@ def reverse(x):
     return jnp.flip(x, axis=0)
 
 
-def vjp(function, inputs, cotangents):
-    """Return the gradients of `inputs` under `function`, whose outputs have the gradients `cotangents`."""
+def pullback(function, inputs):
+    """Return a function from the gradients of `function`'s outputs to those of its inputs, here; all are lists."""
     _, pull = jax.vjp(lambda *args: tuple(function(*args)), *inputs)
-    return pull(tuple(cotangents))
+    return lambda cotangents: pull(tuple(cotangents))
 
 
 def custom_gradient(forward, backward):
@@ -41,3 +45,30 @@ def custom_gradient(forward, backward):
 
     function.defvjp(forward, pull)
     return function
+
+
+def outside(function, inputs, shapes):
+    """Let `function` compute with the memory of arrays.
+
+    Args:
+        function: called with `inputs` as NumPy arrays and with arrays to be filled, two dictionaries.
+        inputs: name -> array.
+        shapes: name -> shape of the arrays to be made; maps the dictionary of the inputs' shapes to them.
+
+    Returns:
+        name -> array.
+    """
+    outputs = shapes({name: x.shape for name, x in inputs.items()})
+    outputs = {name: jax.ShapeDtypeStruct(shape, inputs["x"].dtype) for name, shape in outputs.items()}
+
+    def fill(context, outputs, inputs):
+        del context
+        function(*({name: np.asarray(x) for name, x in part.items()} for part in (inputs, outputs)))
+
+    return buffer_callback(fill, outputs)(inputs)
+
+
+def compiles(cell) -> bool:
+    """Whether the cell runs on the CPU."""
+    del cell
+    return jax.default_backend() == "cpu"

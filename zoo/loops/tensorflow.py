@@ -1,6 +1,11 @@
 """What a loop needs of TensorFlow."""
 
 import tensorflow as tf
+from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
+
+from zoo.loops.memory import empty
+
+NOT_SAVED = ("compiled",)  # loops that a graph which leaves this process must not hold
 
 
 def scan(step, carry, xs, like):
@@ -39,14 +44,17 @@ def reverse(x):
     return tf.reverse(x, axis=[0])
 
 
-def vjp(function, inputs, cotangents):
-    """Return the gradients of `inputs` under `function`, whose outputs have the gradients `cotangents`."""
-    with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        outputs = list(function(*inputs))
-    return tape.gradient(
-        outputs, list(inputs), list(cotangents), unconnected_gradients=tf.UnconnectedGradients.ZERO
-    )
+def pullback(function, inputs):
+    """Return a function from the gradients of `function`'s outputs to those of its inputs, here; all are lists."""
+
+    def pull(cotangents):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = list(function(*inputs))
+        zero = tf.UnconnectedGradients.ZERO
+        return tape.gradient(outputs, list(inputs), list(cotangents), unconnected_gradients=zero)
+
+    return pull
 
 
 def custom_gradient(forward, backward):
@@ -63,3 +71,38 @@ def custom_gradient(forward, backward):
         return outputs, lambda *cotangents: backward(saved, list(cotangents))
 
     return lambda inputs: function(*map(tf.convert_to_tensor, inputs))
+
+
+def outside(function, inputs, shapes):
+    """Let `function` compute with the memory of tensors.
+
+    Args:
+        function: called with `inputs` as NumPy arrays and with arrays to be filled, two dictionaries.
+        inputs: name -> tensor.
+        shapes: name -> shape of the tensors to be made; maps the dictionary of the inputs' shapes to them.
+
+    Returns:
+        name -> tensor.
+    """
+    names = list(inputs)
+    known = shapes({name: tuple(x.shape) for name, x in inputs.items()})
+    dtype = inputs["x"].dtype
+
+    def fill(*arrays):
+        arrays = dict(zip(names, arrays, strict=True))
+        outputs = shapes({name: array.shape for name, array in arrays.items()})
+        outputs = {name: empty(shape, dtype.as_numpy_dtype) for name, shape in outputs.items()}
+        function(arrays, dict(outputs))
+        return list(outputs.values())
+
+    outputs = tf.numpy_function(fill, list(inputs.values()), [dtype] * len(known))
+    for output, shape in zip(outputs, known.values(), strict=True):
+        output.set_shape(shape)
+    return dict(zip(known, outputs, strict=True))
+
+
+def compiles(cell) -> bool:
+    """Whether the cell runs on the CPU, and not inside a graph that XLA compiles: that can not call out."""
+    del cell
+    inside_xla = GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+    return not inside_xla and not tf.config.get_visible_devices("GPU")

@@ -1,12 +1,16 @@
 """What a loop needs of PyTorch, and PyTorch's own kernels for the cells that it has."""
 
 import torch
-from keras import activations, ops
+from keras import activations, ops, tree
 
 from zoo.cells import GRUCell, LSTMCell, SimpleRNNCell
+from zoo.errors import UserError
 from zoo.loops.masks import choose, compressed, take
 
 KERNELS = {LSTMCell: torch._VF.lstm, GRUCell: torch._VF.gru, SimpleRNNCell: torch._VF.rnn_tanh}
+
+
+NOT_SAVED = ()  # loops that a graph which leaves this process must not hold; `compiles` sees to that
 
 
 def scan(step, carry, xs, like):
@@ -21,6 +25,73 @@ def scan(step, carry, xs, like):
     if not steps:
         return carry, [y.new_empty((0, *y.shape)) for y in like]
     return carry, [torch.stack(ys) for ys in zip(*steps, strict=True)]
+
+
+def reverse(x):
+    """Return `x` with its first axis turned round."""
+    return x.flip(0)
+
+
+def pullback(function, inputs):
+    """Return a function from the gradients of `function`'s outputs to those of its inputs, here; all are lists."""
+    with torch.enable_grad():
+        inputs = [x.detach().requires_grad_() for x in inputs]
+        outputs = list(function(*inputs))
+
+    def pull(cotangents):
+        pairs = [(y, d) for y, d in zip(outputs, cotangents, strict=True) if y.requires_grad]
+        settings = {"retain_graph": True, "allow_unused": True, "materialize_grads": True}
+        return torch.autograd.grad([y for y, _ in pairs], inputs, [d for _, d in pairs], **settings)
+
+    return pull
+
+
+def custom_gradient(forward, backward):
+    """Return `forward` with its own gradient.
+
+    Args:
+        forward: maps a list of tensors to (outputs, saved), two lists.
+        backward: maps (saved, gradients of the outputs) to a list of gradients; None where there is none.
+    """
+
+    class Function(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, *inputs):
+            outputs, saved = forward(list(inputs))
+            ctx.structure = tree.map_structure(lambda _: 0, saved)
+            ctx.save_for_backward(*tree.flatten(saved))
+            return tuple(outputs)
+
+        @staticmethod
+        def backward(ctx, *cotangents):
+            if torch.is_grad_enabled():  # create_graph; `once_differentiable` would let wrong values pass
+                raise UserError("second derivatives on PyTorch need loop='plain'")
+            return tuple(backward(tree.pack_sequence_as(ctx.structure, ctx.saved_tensors), cotangents))
+
+    return lambda inputs: Function.apply(*inputs)
+
+
+def outside(function, inputs, shapes):
+    """Let `function` compute with the memory of tensors.
+
+    Args:
+        function: called with `inputs` as NumPy arrays and with arrays to be filled, two dictionaries.
+        inputs: name -> tensor.
+        shapes: name -> shape of the tensors to be made; maps the dictionary of the inputs' shapes to them.
+
+    Returns:
+        name -> tensor.
+    """
+    inputs = {name: x.detach().contiguous() for name, x in inputs.items()}
+    outputs = shapes({name: tuple(x.shape) for name, x in inputs.items()})
+    outputs = {name: inputs["x"].new_empty(shape) for name, shape in outputs.items()}
+    function(*({name: x.numpy() for name, x in part.items()} for part in (inputs, outputs)))
+    return outputs
+
+
+def compiles(cell) -> bool:
+    """Whether the cell runs on the CPU, and not inside a graph that PyTorch makes."""
+    return cell.weights[0].value.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
 def fuses(cell, drop) -> bool:

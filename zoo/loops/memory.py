@@ -1,0 +1,38 @@
+"""Arrays for compiled code: aligned, and taken from memory that was used before, which is there already."""
+
+import math
+import sys
+import threading
+
+import numpy as np
+
+ALIGNMENT = 64  # bytes: a line of the cache, a vector of AVX-512, and what TensorFlow takes without a copy
+_KEPT = 2**30  # bytes at most
+_UNUSED = 3  # references to a block that nobody else holds: the list's, the loop's and getrefcount's own
+
+_blocks: list[np.ndarray] = []
+_one_at_a_time = threading.Lock()
+
+
+def empty(shape, dtype):
+    """Return an array of any content.
+
+    The system hands out large blocks page by page, at the first touch of each, which costs more than what a loop
+    writes there. So blocks are kept and used again as soon as no array lies in them any more.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    with _one_at_a_time:
+        for block in _blocks:
+            if (
+                size + ALIGNMENT <= block.size <= 2 * size + 2 * ALIGNMENT
+                and sys.getrefcount(block) == _UNUSED
+            ):
+                break
+        else:
+            block = np.empty(size + ALIGNMENT, np.uint8)
+            if size > 2**16:
+                _blocks.append(block)
+                while sum(each.size for each in _blocks) > _KEPT:
+                    _blocks.pop(0)  # who holds it goes on with it
+        begin = -block.ctypes.data % ALIGNMENT
+        return block[begin : begin + size].view(dtype).reshape(shape)
