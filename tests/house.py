@@ -69,7 +69,10 @@ EXCEPTIONS = {
     ("zoo.loops", "numpy"): "memory for code that runs outside of a graph",
     ("zoo.loops", "llvmlite"): "machine code of the compiled loop; imported there, at its first use",
     ("zoo.metrics", "numpy"): "metrics are of answers that have left the network: arrays, not tensors",
-    ("zoo.tasks", "torch"): "a compiled call; the state of PyTorch's own generator belongs to a checkpoint",
+    (
+        "zoo.tasks",
+        "torch",
+    ): "a call without gradients; the state of PyTorch's own generator belongs to a checkpoint",
     ("zoo.tasks", "jax"): "a call that is compiled once for each shape",
     ("applications.core", "keras"): "starts the backend quietly and tells its versions",
     ("applications.core", "applications"): "lists the folders of applications; it imports none by name",

@@ -241,7 +241,7 @@ def test_compiled_by_xla(name, loop):
             return outputs, tape.gradient(loss, layer.trainable_weights[0].value)
 
         if loop == "compiled":  # XLA's graphs can not call out
-            with pytest.raises(UserError, match="compiled.*choose from auto"):
+            with pytest.raises(UserError, match=r"compiled.*choose from auto"):
                 compile_and_differentiate(tf.constant(inputs), tf.constant(mask))
             return
         compiled, gradient = compile_and_differentiate(tf.constant(inputs), tf.constant(mask))

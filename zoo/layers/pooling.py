@@ -69,7 +69,10 @@ class AttentionPooling(_Pooling):
     def weights_over_time(self, sequences, mask):
         """Return α (batch, time, 1) for `sequences` where `mask` (batch, time, 1) is one."""
         scores = self.score(self.hidden(sequences))
-        return ops.softmax(ops.where(mask > 0, scores, ops.full_like(scores, -1e4)), axis=1) * mask
+        scores = ops.where(mask > 0, scores, ops.full_like(scores, -1e4))
+        # a softmax by hand: that of Keras warns where there is a single step
+        share = ops.exp(scores - ops.max(scores, axis=1, keepdims=True)) * mask
+        return share / ops.maximum(ops.sum(share, axis=1, keepdims=True), 1)
 
     def pool(self, sequences, mask):
         """Return the weighted mean of `sequences` where `mask` (batch, time, 1) is one."""

@@ -101,7 +101,8 @@ class RecurrentStack(keras.layers.Layer):
         for number, level in enumerate(self.layers):
             if number:
                 sequences = self.dropouts[number - 1](sequences, training=training)
-            outputs = [layer(sequences, mask=mask, training=training) for layer in level]
+            # `call`: what Keras does around it, it has done for the stack
+            outputs = [layer.call(sequences, mask=mask, training=training) for layer in level]
             if len(level) == 2 and level[1].return_sequences:
                 outputs[1] = ops.flip(outputs[1], axis=1)
             outputs = ops.concatenate(outputs, axis=-1) if len(level) == 2 else outputs[0]

@@ -18,6 +18,7 @@ from zoo.loops.compiled import compiled, compiles
 from zoo.loops.gated import gated
 from zoo.loops.masks import choose, last_real, take
 from zoo.loops.plain import plain
+from zoo.loops.program import program_of
 from zoo.loops.scan import scan
 
 __all__ = ["LOOPS", "names_for", "run"]
@@ -43,7 +44,7 @@ LOOPS = {
     "compiled": (lambda cell, drop: compiles(cell), _over_states(compiled)),
     "scan": (lambda cell, drop: isinstance(cell, LinearCell), _over_states(scan)),
     "gated": (
-        lambda cell, drop: isinstance(cell, GatedCell) and len(set(cell.state_shapes)) == 1,
+        lambda cell, drop: isinstance(cell, GatedCell) and program_of(cell) is not None,
         _over_states(gated),
     ),
     "plain": (lambda cell, drop: True, _over_states(plain)),

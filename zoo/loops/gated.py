@@ -1,11 +1,13 @@
 """The gated loop: as the plain one, but going back it computes for all steps at once whatever can be.
 
-The old states enter a gated cell through one product, and its `update` is elementwise. So one vector-Jacobian
-product with ones, over all stacked steps, gives the local derivatives of a new state by everything it is made
-from. What is left of the backward loop are a few multiply-adds and one product a step; weights and inputs get
-their gradients from all stacked steps after it.
+The old states enter a gated cell through one product, and the rest of a step is elementwise: a `Program`. So the
+derivatives of each new state by what it is made from are found for all stacked steps at once. What is left of the
+backward loop are a few multiply-adds and one product a step; weights and inputs get their gradients from all stacked
+steps after it.
 """
 
+import math
+import operator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -15,8 +17,12 @@ from keras import ops, tree
 # no public name; the backward pass runs outside of the scope that Keras opens for a layer's call
 from keras.src.backend import AutocastScope
 
+from zoo.cells import Cell
 from zoo.loops.backend import native
 from zoo.loops.masks import choose
+from zoo.loops.program import differentiate, evaluate, program_of
+
+KINDS = ("x", "u", "state", "parameter")  # of a program's leaves
 
 
 class Inputs(NamedTuple):
@@ -63,21 +69,53 @@ def using(cell, weights):
         yield
 
 
+class _Tensor:
+    """A tensor, or a constant, with the operations that a program is made of."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def make(self, number):
+        return number if isinstance(number, _Tensor) else _Tensor(number)
+
+    def _do(self, function, *values):
+        return _Tensor(function(*(self.make(value).value for value in values)))
+
+    __add__ = __radd__ = lambda self, other: self._do(operator.add, self, other)
+    __mul__ = __rmul__ = lambda self, other: self._do(operator.mul, self, other)
+    __sub__ = lambda self, other: self._do(operator.sub, self, other)
+    __rsub__ = lambda self, other: self._do(operator.sub, other, self)
+    __truediv__ = lambda self, other: self._do(operator.truediv, self, other)
+    __rtruediv__ = lambda self, other: self._do(operator.truediv, other, self)
+    __neg__ = lambda self: self._do(operator.neg, self)
+    __abs__ = lambda self: self._do(ops.abs, self)
+    sqrt = lambda self: self._do(ops.sqrt, self)
+    exp = lambda self: self._do(ops.exp, self)
+    sigmoid = lambda self: self._do(ops.sigmoid, self)
+    tanh = lambda self: self._do(ops.tanh, self)
+
+    def where(self, relation, bound, yes, no):
+        test = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}[relation]
+        yes, no = (ops.cast(self.make(one).value, self.value.dtype) for one in (yes, no))
+        return _Tensor(ops.where(test(self.value, self.make(bound).value), yes, no))
+
+
 def gated(cell, x, states, mask=None, drop=None):
-    """Run a `GatedCell` over time; arguments and answer are those of `plain`."""
-    parts_of_x = tree.map_structure(lambda _: 0, x)
-    count = len(states)
+    """Run a `GatedCell` over time.
+
+    Arguments and answer are those of `plain`, but that sequences of states that the cell does not show are None.
+    """
+    program, count = program_of(cell), len(states)
+    shown = (0,) if type(cell).output is Cell.output else tuple(range(count))
+    blocks = {name: [n for (kind, _), n in program.leaves if kind == name] for name in KINDS}
 
     def product(states, drop):
         return cell.recurrent(states[0] * drop[0] if drop else states[0], *states[1:])
 
-    def update(x, u, states):
-        return list(cell.updated(tree.pack_sequence_as(parts_of_x, x), u, *states))
-
     def forward(inputs):
         def step(old, now):
             u = product(old, inputs.drop)
-            new = update(now[: len(inputs.x)], u, old)
+            new = list(cell.updated(now[0], u, *old))
             if inputs.mask:
                 new = [choose(now[-1], n, o) for n, o in zip(new, old, strict=True)]
             return new, [*new, u]
@@ -85,42 +123,63 @@ def gated(cell, x, states, mask=None, drop=None):
         with using(cell, inputs.weights):
             like = [*inputs.states, product(inputs.states, inputs.drop)]
             final, ys = native.scan(step, inputs.states, [*inputs.x, *inputs.mask], like)
-        return [*ys[:count], *final], ys
+        return [*(ys[k] for k in shown), *final], ys
 
     def backward(inputs, saved, cotangents):
-        weights, xs, states, masks, drop = inputs
+        weights, (x,), states, mask, drop = inputs
         *after, u = saved
         before = [ops.concatenate([s[None], a[:-1]], axis=0) for s, a in zip(states, after, strict=True)]
-        with using(cell, weights):
-            local = _local_derivatives(lambda u, *before: update(xs, u, before), [u, *before])
-        if masks:  # at a masked step nothing enters, and every state is its old one
-            local = [[choose(masks[0], d, ops.zeros_like(d)) for d in row] for row in local]
-
+        parameters = [part for k in program.weights for part in _blocks(weights[k], program.units)]
+        leaves = {"u": _blocks(x + u if program.additive else u, program.units), "state": before}
+        leaves |= {"parameter": parameters} | ({} if program.additive else {"x": _blocks(x, program.units)})
+        values = {n: _Tensor(v) for name, vs in leaves.items() for n, v in zip(blocks[name], vs, strict=True)}
+        evaluate(program, values)
+        chain = _local_derivatives(program, values)
+        # a derivative that is the same at all steps is no sequence
+        sequences = [d.value for _, made_of in chain for d in made_of.values() if hasattr(d.value, "shape")]
+        late = bool(
+            blocks["x"] or blocks["parameter"]
+        )  # what needs the gradients of the new states afterwards
         with using(cell, weights):
             to_states = native.pullback(lambda *states: [product(states, drop)], states)
 
         def step(d, now):
-            d = [a + b for a, b in zip(d, now[:count], strict=True)]
-            rows = [now[count + k * (count + 1) :][: count + 1] for k in range(count)]
-            pairs = list(zip(rows, d, strict=True))
-            d_u, *d_old = (_sum(_times(row[k], one) for row, one in pairs) for k in range(count + 1))
-            d_old = [a + b for a, b in zip(d_old, to_states([d_u]), strict=True)]
-            if masks:
-                d_old = [a + choose(now[-1], ops.zeros_like(b), b) for a, b in zip(d_old, d, strict=True)]
-            return d_old, [*d, d_u]
+            now = iter(now)
+            d = list(d)
+            for k in shown:
+                d[k] = d[k] + next(now)
+            local = [
+                {n: next(now) if hasattr(d.value, "shape") else d.value for n, d in made_of.items()}
+                for _, made_of in chain
+            ]
+            real = next(now, None)
+            entering = d if real is None else [choose(real, one, ops.zeros_like(one)) for one in d]
+            total = {}
+            for number, one in zip(program.results, entering, strict=True):
+                total[number] = total[number] + one if number in total else one
+            for (number, _), made_of in zip(chain, local, strict=True):
+                for n, derivative in made_of.items():
+                    if n in wanted:
+                        part = derivative * total[number]
+                        total[n] = total[n] + part if n in total else part
+            zero = ops.zeros_like(d[0])
+            d_u = ops.concatenate([total.get(n, zero) for n in blocks["u"]], axis=-1)
+            d_old = [a + total.get(n, zero) for a, n in zip(to_states([d_u]), blocks["state"], strict=True)]
+            if real is not None:
+                d_old = [a + choose(real, zero, b) for a, b in zip(d_old, d, strict=True)]
+            return d_old, [d_u, *([total[number] for number, _ in chain] if late else [])]
 
-        backwards = [*cotangents[:count], *(d for row in local for d in row), *masks]
+        wanted = {*blocks["u"], *blocks["state"], *program.results}
+        xs = [*cotangents[: len(shown)], *sequences, *mask]
+        like = [u[0], *([states[0]] * len(chain) if late else [])]
         with using(cell, weights):
-            backwards = [native.reverse(s) for s in backwards]
-            d_states, ys = native.scan(step, cotangents[count:], backwards, [*states, u[0]])
-        *d_new, d_u = (native.reverse(y) for y in ys)
-        if masks:
-            d_new = [choose(masks[0], d, ops.zeros_like(d)) for d in d_new]
+            d_states, (d_u, *d_new) = native.scan(step, cotangents[len(shown) :], xs, like, backwards=True)
 
-        def updates(*values):
-            with using(cell, values[: len(weights)]):
-                return update(values[len(weights) :], u, before)
+        def gradient_of(n):
+            parts = [made_of[n] * d for (_, made_of), d in zip(chain, d_new, strict=True) if n in made_of]
+            return _sum(parts).value if parts else ops.zeros_like(before[0])
 
+        d_x = d_u if program.additive else ops.concatenate([gradient_of(n) for n in blocks["x"]], axis=-1)
         all_old = [ops.reshape(b, (-1, *b.shape[2:])) for b in before]
         all_drop = [
             ops.reshape(ops.broadcast_to(d, ops.shape(before[0])), ops.shape(all_old[0])) for d in drop
@@ -130,33 +189,37 @@ def gated(cell, x, states, mask=None, drop=None):
             with using(cell, weights):
                 return [product(all_old, all_drop)]
 
-        d = native.pullback(updates, [*weights, *xs])(d_new)
-        d_products = native.pullback(products, weights)([ops.reshape(d_u, (-1, *d_u.shape[2:]))])
-        d_weights = [a + b for a, b in zip(d[: len(weights)], d_products, strict=True)]
-        return d_weights, d[len(weights) :], d_states
+        d_weights = list(native.pullback(products, weights)([ops.reshape(d_u, (-1, d_u.shape[-1]))]))
+        d_parameters = iter([ops.sum(gradient_of(n), axis=(0, 1)) for n in blocks["parameter"]])
+        for k in program.weights:
+            parts = [next(d_parameters) for _ in range(math.prod(weights[k].shape) // program.units)]
+            d_weights[k] = d_weights[k] + ops.reshape(ops.concatenate(parts), weights[k].shape)
+        return d_weights, [d_x], d_states
 
     outputs = with_gradient(forward, backward, cell, x, states, mask, drop)
-    return outputs[:count], outputs[count:]
+    return [outputs[shown.index(k)] if k in shown else None for k in range(count)], outputs[len(shown) :]
 
 
-def _local_derivatives(update, values):
-    """Return for each new state a list of its derivatives by the `values` that the elementwise `update` takes.
+def _blocks(tensor, units):
+    """Return the blocks of `units` columns, each (..., units)."""
+    return ops.split(tensor, tensor.shape[-1] // units, axis=-1)
 
-    Each is of the shape of its value, (time, batch, ...); several blocks of a new state's size are one value.
+
+def _local_derivatives(program, values):
+    """Return (new state, number of what it is made from -> derivative) for each, those that others are made from last.
+
+    A new state that another one is made from, as the memory of an LSTM, ends the other one's derivatives.
     """
-    new = update(*values)
-    return [
-        native.pullback(lambda *values, k=k: update(*values)[k : k + 1], values)([ops.ones_like(new[k])])
-        for k in range(len(new))
-    ]
-
-
-def _times(derivative, d):
-    """Return `derivative` (batch, ..., blocks * units) times `d` (batch, ..., units) in each of its blocks."""
-    if derivative.shape[-1] == d.shape[-1]:
-        return derivative * d
-    blocks = ops.reshape(derivative, (*ops.shape(d)[:-1], -1, d.shape[-1]))
-    return ops.reshape(blocks * d[..., None, :], (*ops.shape(d)[:-1], derivative.shape[-1]))
+    place = {out: k for k, (_, out, _) in enumerate(program.steps)}
+    chain = []
+    for number in sorted(set(program.results), key=lambda n: place.get(n, -1), reverse=True):
+        gradients = {number: _Tensor(1.0)}
+        differentiate(program, values, gradients, ends=set(program.results) - {number})
+        made_of = {
+            n: d for n, d in gradients.items() if n != number and (n not in place or n in program.results)
+        }
+        chain.append((number, made_of))
+    return chain
 
 
 def _sum(values):

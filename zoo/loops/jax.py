@@ -8,13 +8,14 @@ from jax.experimental.buffer_callback import buffer_callback
 NOT_SAVED = ("compiled",)  # loops that a graph which leaves this process must not hold
 
 
-def scan(step, carry, xs, like):
+def scan(step, carry, xs, like, backwards=False):
     """Run `step(carry, x) -> carry, ys` over the first axis of the arrays `xs`; return carry and stacked ys.
 
-    `like` holds an array of the shape and dtype of each of the `ys` of one step.
+    `like` holds an array of the shape and dtype of each of the `ys` of one step. With `backwards` the last step
+    is the first; what it takes and gives stays in its place.
     """
     del like
-    return jax.lax.scan(step, carry, xs)
+    return jax.lax.scan(step, carry, xs, reverse=backwards)
 
 
 def reverse(x):

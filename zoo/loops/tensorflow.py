@@ -8,10 +8,11 @@ from zoo.loops.memory import empty
 NOT_SAVED = ("compiled",)  # loops that a graph which leaves this process must not hold
 
 
-def scan(step, carry, xs, like):
+def scan(step, carry, xs, like, backwards=False):
     """Run `step(carry, x) -> carry, ys` over the first axis of the tensors `xs`; return carry and stacked ys.
 
-    `like` holds a tensor of the shape and dtype of each of the `ys` of one step.
+    `like` holds a tensor of the shape and dtype of each of the `ys` of one step. With `backwards` the last step
+    is the first; what it takes and gives stays in its place.
     """
     static = next((x.shape[0] for x in xs if x.shape[0] is not None), None)
     time = tf.shape(xs[0])[0] if static is None else static
@@ -22,8 +23,9 @@ def scan(step, carry, xs, like):
     sinks = [tf.TensorArray(y.dtype, time, element_shape=y.shape) for y in like]
 
     def body(t, carry, sinks):
-        carry, ys = step(carry, [source.read(t) for source in sources])
-        return t + 1, list(carry), [sink.write(t, y) for sink, y in zip(sinks, ys, strict=True)]
+        at = time - 1 - t if backwards else t
+        carry, ys = step(carry, [source.read(at) for source in sources])
+        return t + 1, list(carry), [sink.write(at, y) for sink, y in zip(sinks, ys, strict=True)]
 
     shapes = (tf.TensorShape([]), [c.shape for c in carry], [tf.TensorShape(None)] * len(sinks))
     _, carry, sinks = tf.while_loop(

@@ -13,15 +13,17 @@ KERNELS = {LSTMCell: torch._VF.lstm, GRUCell: torch._VF.gru, SimpleRNNCell: torc
 NOT_SAVED = ()  # loops that a graph which leaves this process must not hold; `compiles` sees to that
 
 
-def scan(step, carry, xs, like):
+def scan(step, carry, xs, like, backwards=False):
     """Run `step(carry, x) -> carry, ys` over the first axis of the tensors `xs`; return carry and stacked ys.
 
-    `like` holds a tensor of the shape and dtype of each of the `ys` of one step.
+    `like` holds a tensor of the shape and dtype of each of the `ys` of one step. With `backwards` the last step
+    is the first; what it takes and gives stays in its place.
     """
     steps = []
-    for x in zip(*(x.unbind(0) for x in xs), strict=True):
+    for x in zip(*(x.unbind(0)[:: -1 if backwards else 1] for x in xs), strict=True):
         carry, ys = step(carry, list(x))
         steps.append(ys)
+    steps = steps[:: -1 if backwards else 1]
     if not steps:
         return carry, [y.new_empty((0, *y.shape)) for y in like]
     return carry, [torch.stack(ys) for ys in zip(*steps, strict=True)]

@@ -95,20 +95,23 @@ class RecurrentClassifier(keras.Model):
         hidden = keras.layers.Dense(head_units, activation="relu", name="hidden") if head_units else None
         logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")
 
+        def dropped(x, layer, rate, seed, name):
+            return layer(rate, seed=seed, name=name)(x) if rate else x  # a layer costs time, even an idle one
+
         # === functional model ===
         ids = keras.Input((None,), dtype="int32", name="ids")
-        x = WordDropout(word_dropout, seed=seeds[0], name="word_dropout")(ids)
+        x = dropped(ids, WordDropout, word_dropout, seeds[0], "word_dropout")
         x = embedding(x)
-        x = keras.layers.Dropout(embedding_dropout, seed=seeds[1], name="embedding_dropout")(x)
-        x = keras.layers.SpatialDropout1D(input_dropout, seed=seeds[2], name="input_dropout")(x)
+        x = dropped(x, keras.layers.Dropout, embedding_dropout, seeds[1], "embedding_dropout")
+        x = dropped(x, keras.layers.SpatialDropout1D, input_dropout, seeds[2], "input_dropout")
         x = stack(x)
         if poolings:
             x = [pooling(x) for pooling in poolings]
             x = keras.layers.Concatenate(name="pooled")(x) if len(x) > 1 else x[0]
-        x = keras.layers.Dropout(head_dropout, seed=seeds[3], name="head_dropout")(x)
+        x = dropped(x, keras.layers.Dropout, head_dropout, seeds[3], "head_dropout")
         if hidden is not None:
             x = hidden(x)
-            x = keras.layers.Dropout(head_dropout, seed=seeds[3], name="hidden_dropout")(x)
+            x = dropped(x, keras.layers.Dropout, head_dropout, seeds[3], "hidden_dropout")
         super().__init__(inputs=ids, outputs=logits(x), **kwargs)
 
         # === config ===

@@ -1,7 +1,7 @@
-"""Batches of sequences: a plan that depends on the seed and the epoch alone, fed by tf.data."""
+"""Batches of sequences: a plan that depends on the seed and the epoch alone, made while the model trains."""
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -15,6 +15,7 @@ Columns = Column | Mapping[str, Column]
 
 # What the random streams of an epoch are for: the order of the examples, or the encoding of one batch.
 _ORDER, _ENCODING = 0, 1
+_AHEAD = 2  # batches that are prepared before they are asked for
 
 
 def plan_batches(
@@ -25,7 +26,7 @@ def plan_batches(
     *,
     shuffle: bool = True,
     bucket: bool = True,
-    multiple: int = 8,
+    widths: int = 4,
 ) -> list[np.ndarray]:
     """Return the indices of the examples of every batch of one epoch; every example comes exactly once.
 
@@ -41,14 +42,14 @@ def plan_batches(
         epoch: 0 for the first one.
         shuffle: False gives the same plan in every epoch, and without `bucket` the order of the data.
         bucket: whether batches are made of examples of about the same length.
-        multiple: lengths are rounded up to a multiple of it before they are sorted.
+        widths: lengths are rounded up before they are sorted, see `round_up`.
     """
     count = len(lengths)
     generator = np.random.default_rng([seed, epoch, _ORDER])
     order = generator.permutation(count) if shuffle else np.arange(count)
     if bucket:
-        widths = _round_up(np.asarray(lengths), multiple)
-        order = order[np.argsort(widths[order], kind="stable")]
+        padded = round_up(lengths, widths)
+        order = order[np.argsort(padded[order], kind="stable")]
     steps = -(-count // batch_size)
     sizes = np.full(steps, batch_size)
     if count % batch_size:
@@ -59,20 +60,34 @@ def plan_batches(
     return batches
 
 
-def padding_fraction(lengths: np.ndarray, plan: Sequence[np.ndarray], multiple: int = 1) -> float:
+def round_up(lengths: Any, widths: int, least: int = 1) -> np.ndarray:
+    """Return the time that sequences of these `lengths` are padded to, at least `least`.
+
+    With 0 `widths` it is the length itself. Else it is the next of a grid that has so many widths from one
+    power of two to the next. With 4 these are 1 to 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, ...: 32 widths for
+    all lengths up to 512, and of the steps that they are padded to a thirteenth is padding.
+    """
+    lengths = np.maximum(lengths, max(least, 1))
+    if not widths:
+        return lengths
+    unit = np.maximum(2 ** np.log2(np.maximum(lengths - 1, 1)).astype("int64") // widths, 1)
+    return -(-lengths // unit) * unit
+
+
+def padding_fraction(lengths: np.ndarray, plan: Sequence[np.ndarray], widths: int = 0) -> float:
     """Return the share of the time steps of all batches of `plan` that are padding, from 0 to 1."""
     lengths = np.asarray(lengths)
-    steps = sum(len(rows) * int(_round_up(lengths[rows].max(), multiple)) for rows in plan)
+    steps = sum(len(rows) * int(round_up(lengths[rows].max(), widths)) for rows in plan)
     return 1.0 - float(lengths.sum()) / steps
 
 
-def pad(arrays: Sequence[np.ndarray], multiple: int = 1) -> np.ndarray:
+def pad(arrays: Sequence[np.ndarray], widths: int = 0, least: int = 1) -> np.ndarray:
     """Return the arrays `(time, ...)` as one array `(batch, time, ...)`, padded with 0 on the right.
 
-    The time is that of the longest one, at least 1, rounded up to a multiple of `multiple`.
+    The time is that of the longest one as `round_up` has it.
     """
     arrays = [np.asarray(array) for array in arrays]
-    width = int(_round_up(max(len(array) for array in arrays), multiple))
+    width = int(round_up(max(len(array) for array in arrays), widths, least))
     padded = np.zeros((len(arrays), width, *arrays[0].shape[1:]), dtype=_kind(arrays[0].dtype))
     for row, array in zip(padded, arrays, strict=True):
         row[: len(array)] = array
@@ -97,11 +112,11 @@ class Batches:
             named weighs 1.
         encode: called with the indices of a batch and a NumPy generator, returns the inputs of these
             examples, or the pair `(inputs, targets)`, in place of the ones stored. The generator depends on
-            the seed, the epoch and the number of the batch alone. It runs in a thread of tf.data, while the
-            model trains. `inputs` may then be None if `lengths` are given.
+            the seed, the epoch and the number of the batch alone. It runs in a thread, while the model trains.
+            `inputs` may then be None if `lengths` are given.
         shuffle: see `plan_batches`.
         bucket: see `plan_batches`.
-        multiple: the padded time is a multiple of it, so that JAX compiles for few shapes.
+        widths: see `round_up`: few widths for JAX, which compiles for every shape; 0 for the others.
 
     Raises:
         UserError: there is no example, or the columns differ in their number of examples.
@@ -120,15 +135,13 @@ class Batches:
         encode: Callable[[np.ndarray, np.random.Generator], Any] | None = None,
         shuffle: bool = True,
         bucket: bool = True,
-        multiple: int = 8,
+        widths: int = 4,
     ):
-        for name, value, least in (
-            ("batch_size", batch_size, 1),
-            ("seed", seed, 0),
-            ("multiple", multiple, 1),
-        ):
+        for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("widths", widths, 0)):
             if not isinstance(value, int | np.integer) or value < least:
                 raise UserError(f"{name}: got {value!r}; give a whole number of {least} or more")
+        if widths & (widths - 1):
+            raise UserError(f"widths: got {widths}; give 0 or a power of two")
         if inputs is None and (encode is None or lengths is None):
             raise UserError("inputs: got None; give the examples, or `encode` and `lengths`")
         self.lengths = _lengths(inputs) if lengths is None else np.asarray(lengths)
@@ -153,7 +166,7 @@ class Batches:
         self.encode = encode
         self.shuffle = shuffle
         self.bucket = bucket
-        self.multiple = int(multiple)
+        self.widths = int(widths)
 
     @property
     def steps(self) -> int:
@@ -163,7 +176,7 @@ class Batches:
     @property
     def padding_fraction(self) -> float:
         """The share of padding among the time steps of the first epoch, from 0 to 1 (by `lengths`)."""
-        return padding_fraction(self.lengths, self.plan(0), self.multiple)
+        return padding_fraction(self.lengths, self.plan(0), self.widths)
 
     def plan(self, epoch: int) -> list[np.ndarray]:
         """Return the indices of the examples of every batch of an epoch."""
@@ -174,22 +187,29 @@ class Batches:
             epoch,
             shuffle=self.shuffle,
             bucket=self.bucket,
-            multiple=self.multiple,
+            widths=self.widths,
         )
 
     def arrays(self, epoch: int = 0, start: int = 0) -> Iterator[tuple]:
         """Yield `(x,)`, `(x, y)` or `(x, y, w)` of the batches of an epoch, from batch `start` on."""
-        for number, rows in enumerate(self.plan(epoch)):
-            if number >= start:
-                yield tuple(_map(self._collate, part) for part in self._columns(epoch, number, rows))
+        for number, rows in enumerate(self.plan(epoch)[start:], start):
+            yield self.batch(epoch, number, rows)
+
+    def batch(self, epoch: int, number: int, rows: np.ndarray) -> tuple:
+        """Return `(x,)`, `(x, y)` or `(x, y, w)` of the examples `rows`, which are batch `number` of an epoch."""
+        return tuple(_map(self._collate, part) for part in self._columns(epoch, number, rows))
 
     def dataset(self, epoch: int = 0, start: int = 0) -> Any:
-        """Return the same batches as a `tf.data.Dataset` that prepares two of them ahead.
+        """Return the same batches for `model.fit`, prepared ahead by a thread.
 
-        Batch size and padded time are unknown in its signature, whatever the first batch is: TensorFlow
-        traces one training step for all shapes, the same one in a run that starts in the middle of an epoch.
+        For TensorFlow it is a `tf.data.Dataset`. Batch size and padded time are unknown in its signature,
+        whatever the first batch is: one training step is traced for all shapes, the same one in a run that
+        starts in the middle of an epoch. For JAX and PyTorch, which tf.data would cost 1 to 2 ms a batch, it
+        is a `keras.utils.PyDataset`.
         """
-        tf = _tensorflow()
+        if keras.backend.backend() != "tensorflow":
+            return _Feed(self, epoch, start)
+        import tensorflow as tf
 
         def signature(column: Column) -> Any:
             array, free = self._collate(column), 2 if _is_ragged(column) else 1
@@ -200,7 +220,7 @@ class Batches:
             lambda: self.arrays(epoch, start),
             output_signature=tuple(_map(signature, part) for part in first),
         )
-        return dataset.apply(tf.data.experimental.assert_cardinality(self.steps - start)).prefetch(2)
+        return dataset.apply(tf.data.experimental.assert_cardinality(self.steps - start)).prefetch(_AHEAD)
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what must not differ between a run and the run that it resumes."""
@@ -211,7 +231,7 @@ class Batches:
             "total length": int(self.lengths.sum()),
             "shuffle": self.shuffle,
             "bucket": self.bucket,
-            "multiple": self.multiple,
+            "widths": self.widths,
         }
 
     def _columns(self, epoch: int, number: int, rows: np.ndarray) -> tuple[Columns, ...]:
@@ -224,22 +244,29 @@ class Batches:
 
     def _collate(self, column: Column) -> np.ndarray:
         if _is_ragged(column):
-            return pad(column, self.multiple)
+            return pad(column, self.widths)
         return column.astype(_kind(column.dtype), copy=False)
 
 
-def _tensorflow() -> Any:
-    """Return the module tensorflow, which sees no GPU unless Keras runs on it: it only feeds data then."""
-    import tensorflow as tf
+class _Feed(keras.utils.PyDataset):
+    """The batches of an epoch from batch `start` on, in their order; a thread prepares the next ones."""
 
-    if keras.backend.backend() != "tensorflow":
-        with contextlib.suppress(RuntimeError):  # too late where the caller has used TensorFlow before
-            tf.config.set_visible_devices([], "GPU")
-    return tf
+    def __init__(self, batches: Batches, epoch: int, start: int):
+        super().__init__()
+        self.batches, self.epoch, self.start = batches, epoch, start
+        self.plan = batches.plan(epoch)
+        self.thread = ThreadPoolExecutor(1)
+        self.coming: dict[int, Future] = {}
 
+    def __len__(self) -> int:
+        return len(self.plan) - self.start
 
-def _round_up(value: Any, multiple: int) -> Any:
-    return -(-np.maximum(value, 1) // multiple) * multiple
+    def __getitem__(self, index: int) -> tuple:
+        number = self.start + index
+        for each in range(number, min(number + 1 + _AHEAD, len(self.plan))):
+            if each not in self.coming:
+                self.coming[each] = self.thread.submit(self.batches.batch, self.epoch, each, self.plan[each])
+        return self.coming.pop(number).result()
 
 
 def _kind(dtype: np.dtype) -> np.dtype:

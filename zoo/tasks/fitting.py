@@ -1,10 +1,8 @@
 """The one place that fits a model and resumes a fit that was killed."""
 
 import copy
-import json
 import math
 import os
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -16,6 +14,7 @@ import keras
 import numpy as np
 
 from zoo.errors import UserError, unknown
+from zoo.tasks import state
 from zoo.tasks.batches import Batches
 from zoo.tasks.checkpoints import Checkpoint, CheckpointError, Checkpoints
 from zoo.tasks.logbook import Logbook, ProgressLine, Row
@@ -138,7 +137,11 @@ def fit(
             patience,
             checkpoint_seconds,
             checkpoint_steps,
-            {**batches.fingerprint(), **_fingerprint(model, monitor, mode), "settings": _plain(settings)},
+            {
+                **batches.fingerprint(),
+                **state.fingerprint(model, monitor, mode),
+                "settings": state.plain(settings),
+            },
         )
         if out is not None:
             run.checkpoints = stack.enter_context(Checkpoints(Path(out) / "checkpoints"))
@@ -147,22 +150,6 @@ def fit(
         if progress:
             run.line = ProgressLine(epochs, batches.steps, batches.batch_size)
         return run.run(callbacks)
-
-
-@dataclass
-class _Place:
-    """Where a run is, in what JSON can say; with the arrays it is all that a checkpoint needs.
-
-    `epoch` epochs are done, and `step` steps of the next one. `stopped` is True if a callback said so.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    seconds: float = 0.0
-    rows: list[Row] = field(default_factory=list)
-    best_epoch: int | None = None
-    best_score: float | None = None
-    stopped: bool = False
 
 
 @dataclass
@@ -182,7 +169,7 @@ class _Run:
     checkpoints: Checkpoints | None = None
     logbook: Logbook | None = None
     line: ProgressLine | None = None
-    place: _Place = field(default_factory=_Place)
+    place: state.Place = field(default_factory=state.Place)
     best: list[np.ndarray] = field(default_factory=list)
     metrics: list[np.ndarray] = field(default_factory=list)
     random: list[np.ndarray] = field(default_factory=list)
@@ -200,14 +187,14 @@ class _Run:
         try:
             while self.place.epoch < self.epochs and not self.is_stopped():
                 self.run_epoch(hooks)
-        except _NotFiniteError as error:
+        except state.NotFiniteError as error:
             self.give_up(error)
         self.save()
         if self.best:
-            _assign(self.model.weights, self.best)
+            state.assign(self.model.weights, self.best)
         else:  # the averaged weights, if there are any
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
-            _separate(self.model.trainable_variables)
+            state.separate(self.model.trainable_variables)
         hooks.end()
         place = self.place
         best_epoch = place.epoch if place.best_epoch is None else place.best_epoch
@@ -233,24 +220,24 @@ class _Run:
                 shuffle=False,
             )
         except RuntimeError as error:  # PyTorch's cross-entropy refuses what is not a number
-            if _are_finite(_values(self.model.weights)):
+            if state.are_finite(state.values(self.model.weights)):
                 raise
-            raise _NotFiniteError("a weight is not a finite number") from error
+            raise state.NotFiniteError("a weight is not a finite number") from error
         # Keras has put the averaged weights, if there are any, in place of the raw ones by now.
-        _separate(self.model.trainable_variables)
+        state.separate(self.model.trainable_variables)
         logs = dict(hooks.logs)
-        _check(logs["loss"], "the loss")
+        state.check(logs["loss"], "the loss")
         if self.line:
             self.line.update(epoch, self.batches.steps, logs)
         logs.update(self.validate())
         if self.monitor is not None:
             if self.monitor not in logs:
                 raise unknown("monitor", self.monitor, logs)
-            _check(logs[self.monitor], self.monitor)
+            state.check(logs[self.monitor], self.monitor)
             if self.is_better(logs[self.monitor]):
                 place.best_epoch, place.best_score = epoch + 1, logs[self.monitor]
-                self.best = _values(self.model.weights)
-        _assign(self.model.trainable_variables, hooks.raw)
+                self.best = state.values(self.model.weights)
+        state.assign(self.model.trainable_variables, hooks.raw)
         logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         hooks.finish_epoch(epoch, logs)
         place.rows.append({"epoch": epoch + 1, **logs, "seconds": round(self.seconds(), 3)})
@@ -276,11 +263,11 @@ class _Run:
             return
         self.looked = now
         logs = {name: float(keras.ops.convert_to_numpy(value)) for name, value in logs.items()}
-        _check(logs["loss"], "the loss")
+        state.check(logs["loss"], "the loss")
         if due and step < self.batches.steps:
             getattr(self.model, "jax_state_sync", lambda: None)()  # JAX keeps the variables elsewhere
             self.place.step = step
-            self.metrics = _values(self.model.metrics_variables)
+            self.metrics = state.values(self.model.metrics_variables)
             self.record()
             self.save()
         if self.line:
@@ -310,10 +297,10 @@ class _Run:
     def record(self) -> None:
         """Keep the state of this moment, to be saved or to be returned to, if all of it is finite."""
         self.place.seconds = self.seconds()
-        self.random = _random_state()
+        self.random = state.random_state()
         groups = {
-            "model": _values(self.model.variables),
-            "optimizer": _values(self.model.optimizer.variables),
+            "model": state.values(self.model.variables),
+            "optimizer": state.values(self.model.optimizer.variables),
             "metrics": self.metrics,
             "best": self.best,
             "random": self.random,
@@ -321,8 +308,8 @@ class _Run:
         arrays = {
             f"{group}.{number}": array for group in groups for number, array in enumerate(groups[group])
         }
-        if not _are_finite(groups["model"]):
-            raise _NotFiniteError("a weight is not a finite number")
+        if not state.are_finite(groups["model"]):
+            raise state.NotFiniteError("a weight is not a finite number")
         self.recorded = Checkpoint({"place": asdict(self.place), "fingerprint": self.fingerprint}, arrays)
         self.unsaved = True
 
@@ -341,7 +328,7 @@ class _Run:
         if checkpoint is not None:
             found = checkpoint.state.get("fingerprint")
             if found != self.fingerprint:
-                difference = _difference(found, self.fingerprint)
+                difference = state.difference(found, self.fingerprint)
                 raise CheckpointError(
                     f"{self.checkpoints.folder}: of a run with {difference}; choose another --out"
                 )
@@ -363,16 +350,16 @@ class _Run:
         }
         for name, array in checkpoint.arrays.items():
             groups[name.split(".")[0]].append(array)
-        self.place = _Place(**copy.deepcopy(checkpoint.state["place"]))
+        self.place = state.Place(**copy.deepcopy(checkpoint.state["place"]))
         self.before = self.place.seconds
         self.best, self.metrics, self.random = groups["best"], groups["metrics"], groups["random"]
         if self.metrics:  # the metrics have no variables before they have seen a batch
             self.model.test_on_batch(*next(self.batches.arrays()))
-        _assign(self.model.variables, groups["model"])
-        _assign(self.model.optimizer.variables, groups["optimizer"])
+        state.assign(self.model.variables, groups["model"])
+        state.assign(self.model.optimizer.variables, groups["optimizer"])
         self.recorded = checkpoint
 
-    def give_up(self, error: "_NotFiniteError") -> NoReturn:
+    def give_up(self, error: state.NotFiniteError) -> NoReturn:
         """Restore and save the last finite state, and say so."""
         epoch = self.place.epoch
         self.restore(self.recorded)
@@ -419,12 +406,12 @@ class _Hooks(keras.callbacks.CallbackList):
     def on_epoch_begin(self, epoch, logs=None):
         self.begun_at = self.run.place.step
         if self.begun_at:
-            _assign(self.run.model.metrics_variables, self.run.metrics)
+            state.assign(self.run.model.metrics_variables, self.run.metrics)
         super().on_epoch_begin(epoch, logs)
 
     def on_train_batch_begin(self, batch, logs=None):
         if batch == 0:  # what fit has drawn before its first step depends on what it had to build
-            _set_random_state(self.run.random)
+            state.set_random_state(self.run.random)
         if self.watched:
             super().on_train_batch_begin(self.begun_at + batch, logs)
 
@@ -435,106 +422,4 @@ class _Hooks(keras.callbacks.CallbackList):
 
     def on_epoch_end(self, epoch, logs=None):
         self.logs = {name: float(value) for name, value in logs.items()}
-        self.raw = _values(self.run.model.trainable_variables)
-
-
-class _NotFiniteError(Exception):
-    """Something is infinite or not a number; the message says what."""
-
-
-def _check(value: float, what: str) -> None:
-    if not math.isfinite(value):
-        raise _NotFiniteError(f"{what} is {value}")
-
-
-def _are_finite(arrays: Sequence[np.ndarray]) -> bool:
-    return all(np.isfinite(array).all() for array in arrays if array.dtype.kind == "f")
-
-
-def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
-    """Return copies: on the CPU the backends hand out views of memory that the next step writes to."""
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
-
-
-def _assign(variables: Sequence[keras.Variable], arrays: Sequence[np.ndarray]) -> None:
-    for variable, array in zip(variables, arrays, strict=True):
-        if array.dtype.kind == "V":  # bfloat16, of which NumPy's files know the size alone
-            array = array.view(keras.backend.standardize_dtype(variable.dtype))
-        variable.assign(array)
-
-
-def _separate(variables: Sequence[keras.Variable]) -> None:
-    """Give variables values of their own: in JAX the averaged weights share memory with the average.
-
-    Whatever gives one of the two away for the next step to write to deletes the other one too.
-    """
-    _assign(variables, _values(variables))
-
-
-def _random_state() -> list[np.ndarray]:
-    """Return the state of PyTorch's own generator, which Keras draws from in a dropout without a seed.
-
-    The other backends draw from variables of the model alone.
-    """
-    if keras.backend.backend() != "torch":
-        return []
-    import torch
-
-    states = [torch.get_rng_state()]
-    if torch.cuda.is_available():
-        states += torch.cuda.get_rng_state_all()
-    return [state.numpy().copy() for state in states]
-
-
-def _set_random_state(states: Sequence[np.ndarray]) -> None:
-    """Set what `_random_state` returned."""
-    if not states:
-        return
-    import torch
-
-    first, *others = (torch.from_numpy(state.copy()) for state in states)
-    torch.set_rng_state(first)
-    if others:
-        torch.cuda.set_rng_state_all(others)
-
-
-def _plain(value: Any) -> Any:
-    """Return `value` as JSON reads it back."""
-    return json.loads(json.dumps(value, default=str))
-
-
-def _fingerprint(model: keras.Model, monitor: str | None, mode: str) -> dict[str, Any]:
-    """Return what of the model must not differ between a run and the one it resumes."""
-    return {
-        "backend": keras.backend.backend(),
-        "variables": [[_stable(variable.path), list(variable.shape)] for variable in model.variables],
-        "optimizer": [type(model.optimizer).__name__, _without_names(_plain(model.optimizer.get_config()))],
-        "monitor": [monitor, mode],
-    }
-
-
-def _without_names(config: Any) -> Any:
-    """Return a configuration without the names of objects, which Keras numbers in a process."""
-    if isinstance(config, dict):
-        return {key: _without_names(value) for key, value in config.items() if key != "name"}
-    return [_without_names(value) for value in config] if isinstance(config, list) else config
-
-
-def _stable(path: str) -> str:
-    """Return a variable's path without the numbers that Keras counts up for every layer of a process."""
-    return re.sub(r"_\d+(?=/|$)", "", path)
-
-
-def _difference(found: Any, wanted: Any, name: str = "") -> str:
-    """Return in words the first place where two fingerprints differ."""
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        for key in [*wanted, *found]:
-            if key not in found or key not in wanted or found[key] != wanted[key]:
-                return _difference(found.get(key), wanted.get(key), f"{name} {key}".strip())
-    if isinstance(found, list) and isinstance(wanted, list):
-        if len(found) != len(wanted):
-            return f"{len(found)} {name}, not {len(wanted)}"
-        for old, new in zip(found, wanted, strict=True):
-            if old != new:
-                return _difference(old, new, name)
-    return f"{name} {found!r}, not {wanted!r}"
+        self.raw = state.values(self.run.model.trainable_variables)

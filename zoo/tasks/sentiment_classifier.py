@@ -19,7 +19,6 @@ from zoo.preprocessing import TextPreprocessor
 from zoo.preprocessing.word_vectors import piece_vectors
 from zoo.presets import PresetError
 from zoo.presets.schema import Boolean, Choice, Integer, ListOf, Number, Optional, String, check
-from zoo.tasks import inference
 from zoo.tasks.batches import Batches
 from zoo.tasks.fitting import History, fit
 from zoo.tasks.task import Task
@@ -146,7 +145,7 @@ class SentimentClassifier(Task):
         self._ready()
         if not len(texts):
             return np.empty((0, len(self.labels)))
-        logits = inference.run(self.network, self.preprocessor(texts), batch_size, progress).astype("float64")
+        logits = self._caller().run(self.preprocessor(texts), batch_size, progress).astype("float64")
         if self.groups:
             logits = np.stack(
                 [np.logaddexp.reduce(logits[:, group], axis=1) for group in self.groups], axis=1
@@ -280,7 +279,7 @@ class SentimentClassifier(Task):
             seed=seed,
             weights=None if sample_weight is None else np.asarray(sample_weight, dtype="float32"),
             encode=sample if subword_sampling else None,
-            multiple=8 if keras.backend.backend() == "jax" else 1,  # JAX compiles for every shape
+            widths=4 if keras.backend.backend() == "jax" else 0,  # JAX compiles for every shape
         )
         optimizer = keras.optimizers.AdamW(
             _learning_rate(learning_rate, schedule, warmup, batches.steps * epochs),

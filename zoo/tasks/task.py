@@ -13,6 +13,7 @@ from keras.src.backend.common import global_state  # has no public name
 from zoo import presets
 from zoo.errors import UserError
 from zoo.presets import Preset, PresetError
+from zoo.tasks.inference import Caller
 
 MAX_PARAMETERS = 100_000_000  # of a network from a preset: 400 MB in float32
 
@@ -29,10 +30,11 @@ class Task(ABC):
 
     network: keras.Model | None = None
     preprocessor: Any = None
+    _called: Caller | None = None
 
     @classmethod
     def from_preset(cls, preset: str | os.PathLike) -> Self:
-        """Return a trained task.
+        """Return a trained task that is warm: its first answer comes without delay.
 
         Args:
             preset: a shipped name (`zoo.list_presets()`), a preset folder, or a run folder.
@@ -60,7 +62,16 @@ class Task(ABC):
         task.network = task._build()
         for variable in task.network.weights:
             variable.assign(values[variable.path])
+        task.warm()
         return task
+
+    def warm(self) -> None:
+        """Compile now what the first answer to a short input needs, as `from_preset` does; new weights keep it.
+
+        Raises:
+            UserError: the task has learned nothing yet.
+        """
+        self._caller().warm()
 
     def save_to_preset(
         self,
@@ -93,6 +104,13 @@ class Task(ABC):
             metadata={"application": self.application, **(metadata or {})},
             dtype=dtype,
         )
+
+    def _caller(self) -> Caller:
+        """Return what calls the network: the same one for as long as the network is the same."""
+        self._ready()
+        if self._called is None or self._called.network is not self.network:
+            self._called = Caller(self.network)
+        return self._called
 
     def _ready(self) -> None:
         if self.network is None:

@@ -1,19 +1,18 @@
 """The compiled loop: a gated or linear cell's own step, made into machine code for the CPU (`lstm-zoo[cpu]`).
 
-A framework runs a step of a recurrence as a dozen operations, and reads the recurrent weights anew for a handful of
-rows. Here all steps are one call. The step is traced once into a short list of operations (`program.py`); from it
-and its derivative two functions are built, forward and backward (`machine.py`). They hold the recurrent weights
-packed in panels, multiply them with blocks of rows that stay in registers (Goto & van de Geijn, 2008), and share
-the rows among the cores, each thread taking its own rows through all steps. Masked rows are left out of every step.
+A framework runs a step of a recurrence as a dozen operations, and reads the recurrent weights anew for a handful
+of rows. Here all steps are one call. From what the step computes (`zoo.loops.program`) and its derivative two
+functions are built, forward and backward (`machine.py`). They hold the recurrent weights packed in panels, multiply
+them with blocks of rows that stay in registers (Goto & van de Geijn, 2008), and share the rows among the cores, each
+thread taking its own rows through all steps. Masked rows are left out of every step.
 
 A cell whose step holds an operation that is not in `OPERATIONS`, or whose product is not `h @ U` (plus a
-bias), keeps the other loops, and so do other devices and lower precisions.
+bias), keeps the other loops, as on other devices and in lower precision.
 """
 
 import functools
 import math
 import os
-import weakref
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
@@ -22,33 +21,21 @@ from keras import ops
 
 from zoo.cells import Cell, GatedCell, LinearCell
 from zoo.loops.backend import native
-from zoo.loops.compiled.program import UntraceableError, trace
 from zoo.loops.gated import using, with_gradient
 from zoo.loops.memory import empty
+from zoo.loops.program import program_of
 
 _SMALL = 2e5  # multiply-adds that a second thread is not worth
-_programs = weakref.WeakKeyDictionary()
 
 
 def compiles(cell) -> bool:
     """Whether the loop can run this built cell: here, on this backend and its device."""
-    return (
-        isinstance(cell, (GatedCell, LinearCell))
-        and find_spec("llvmlite") is not None
-        and cell.compute_dtype in ("float32", "float64")
-        and native.compiles(cell)
-        and _program(cell) is not None
-    )
-
-
-def _program(cell):
-    """Return what the cell's step computes, or None where that is not known; it is traced once."""
-    if cell not in _programs:
-        try:
-            _programs[cell] = trace(cell)
-        except UntraceableError:
-            _programs[cell] = None
-    return _programs[cell]
+    if not isinstance(cell, (GatedCell, LinearCell)) or cell.compute_dtype not in ("float32", "float64"):
+        return False
+    if find_spec("llvmlite") is None or not native.compiles(cell):
+        return False
+    program = program_of(cell)
+    return program is not None and (program.kernel is not None or not program.u_blocks)
 
 
 def compiled(cell, x, states, mask=None, drop=None):
@@ -58,7 +45,7 @@ def compiled(cell, x, states, mask=None, drop=None):
     """
     from zoo.loops.compiled.machine import Variant  # it needs llvmlite
 
-    program, every = _program(cell), range(len(states))
+    program, every = program_of(cell), range(len(states))
     units, width = program.units, program.u_blocks * program.units
     shown = (0,) if type(cell).output is Cell.output else tuple(every)
     variant = Variant(program, cell.compute_dtype, mask is not None, drop is not None, shown)

@@ -12,7 +12,7 @@ import numpy as np
 from llvmlite import binding as llvm
 from llvmlite import ir
 
-from zoo.loops.compiled.program import Program, clip, differentiate, evaluate
+from zoo.loops.program import Program, clip, differentiate, evaluate
 
 I64, BYTE, POINTER = ir.IntType(64), ir.IntType(8), ir.PointerType()
 BYTES = 64 if "avx512f" in llvm.get_host_cpu_features() else 32  # of a vector register

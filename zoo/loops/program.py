@@ -1,6 +1,7 @@
 """What a gated or linear cell computes in a step, as a short list of elementwise operations, and its derivative."""
 
 import itertools
+import weakref
 from collections import Counter
 from typing import NamedTuple
 
@@ -78,7 +79,7 @@ class Program(NamedTuple):
     """
 
     units: int
-    kernel: int | None  # the recurrent weights, by number; a linear cell has none, and no "u"
+    kernel: int | None  # the recurrent weights, by number; None where "u" is made otherwise, or there is none
     x_blocks: int
     u_blocks: int
     weights: tuple[int, ...]  # the other weights that a step uses, by number; all are parameters
@@ -90,7 +91,20 @@ class Program(NamedTuple):
 
 
 class UntraceableError(Exception):
-    """A cell does what the compiled loop does not know; another loop runs it."""
+    """A cell does what a program cannot tell; the plain loop runs it."""
+
+
+_programs = weakref.WeakKeyDictionary()
+
+
+def program_of(cell):
+    """Return the `Program` of a built cell, or None where it has none; a cell is traced once."""
+    if cell not in _programs:
+        try:
+            _programs[cell] = trace(cell)
+        except UntraceableError:
+            _programs[cell] = None
+    return _programs[cell]
 
 
 def _stand_ins(cell):
@@ -203,8 +217,7 @@ def _number(value):
 def _check_product(cell, product, h, symbols):
     """Return the number of the recurrent weights and whether a bias is added to `h @ recurrent_kernel`.
 
-    Raises:
-        UntraceableError: `product` is anything else.
+    The number is None where `product` is anything else.
     """
     operation, args = _origin(product)
     offset = operation == "Add" and len(args[1].shape) == 1
@@ -212,7 +225,7 @@ def _check_product(cell, product, h, symbols):
         operation, args = _origin(args[0])
     kernel = next((k for k, weight in enumerate(cell.weights) if weight is cell.recurrent_kernel), None)
     if operation != "Matmul" or args[0] is not h or args[1] is not symbols.get(kernel):
-        raise UntraceableError("its recurrent product is its own")
+        return None, False
     return kernel, offset
 
 
@@ -241,16 +254,16 @@ def _with_sum(program):
 
 
 def evaluate(program, values):
-    """Add the value of every step to `values`, number -> `_Value`."""
+    """Add the value of every step to `values`, number -> value, which hold those of the leaves."""
     for name, out, args in program.steps:
         some = next(values[a] for a in args if isinstance(a, int))
         values[out] = OPERATIONS[name][0](*(values[a] if isinstance(a, int) else some.make(a) for a in args))
 
 
-def differentiate(program, values, gradients):
-    """Add to `gradients`, number -> `_Value`, those of every value, beginning with those of the results."""
+def differentiate(program, values, gradients, ends=()):
+    """Add to `gradients`, number -> value, those of all that the values in it are made of, but not beyond `ends`."""
     for name, out, args in reversed(program.steps):
-        if out not in gradients:
+        if out not in gradients or out in ends:
             continue
         some = values[out]
         given = [values[a] if isinstance(a, int) else some.make(a) for a in args]
