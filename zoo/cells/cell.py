@@ -204,6 +204,11 @@ class Cell(keras.layers.Layer):
         return tuple((self.units,) for _ in self.states)
 
     @property
+    def shown(self) -> tuple[int, ...]:
+        """Numbers of the states that `output` is made from."""
+        return (0,) if type(self).output is Cell.output else tuple(range(len(self.states)))
+
+    @property
     def state_size(self) -> list[int]:
         """Keras's cell contract: the size of each state."""
         return [shape[0] for shape in self.state_shapes]

@@ -35,7 +35,7 @@ def _over_states(loop):
     return over_inputs
 
 
-# name -> (whether it can run this cell with this dropout, the loop); the first that can is taken
+# name -> (whether it can run this cell with this dropout, the loop)
 LOOPS = {
     "fused": (
         lambda cell, drop: hasattr(native, "fuses") and native.fuses(cell, drop),
@@ -52,7 +52,7 @@ LOOPS = {
 
 
 def names_for(cell: Cell, drop=None) -> list[str]:
-    """Return the names of the loops that can run the built `cell` on this backend, the fastest first."""
+    """Return the names of the loops that can run the built `cell` on this backend."""
     return [name for name, (can, _) in LOOPS.items() if can(cell, drop)]
 
 
@@ -67,7 +67,7 @@ def run(cell, inputs, states, mask=None, drop=None, loop="auto", training=False)
             the last output (zeros before the first real step); what stands in `inputs` there has no influence.
         drop: recurrent dropout, to be multiplied with what enters a recurrent product, (batch, units), or None.
         loop: name of a loop, or `"auto"`: the fastest that can run this cell.
-        training: whether this is a training step, whose graph nobody will save.
+        training: whether this is a training step: `"auto"` differs, for it will go back, and no graph is saved.
 
     Returns:
         The outputs (time, batch, units) and a list of the last states.
@@ -76,7 +76,6 @@ def run(cell, inputs, states, mask=None, drop=None, loop="auto", training=False)
         UserError: the loop does not exist or cannot run this cell.
     """
     names = names_for(cell, drop)
-    auto = next(name for name in names if training or name not in native.NOT_SAVED)
     if loop != "auto" and loop not in names:
         raise UserError(
             f"loop={loop!r} cannot run {type(cell).__name__} here: choose from auto, {', '.join(names)}"
@@ -85,7 +84,9 @@ def run(cell, inputs, states, mask=None, drop=None, loop="auto", training=False)
         return ops.zeros((0, ops.shape(inputs)[1], cell.output_size), dtype=cell.compute_dtype), list(states)
     if mask is not None:
         inputs = choose(mask, inputs, ops.zeros_like(inputs))
-    return LOOPS[auto if loop == "auto" else loop][1](cell, inputs, tuple(states), mask, drop)
+    if loop == "auto":
+        loop = next(name for name in (native.TRAINING if training else native.PREDICTING) if name in names)
+    return LOOPS[loop][1](cell, inputs, tuple(states), mask, drop)
 
 
 def _shown(cell, x, after, mask):

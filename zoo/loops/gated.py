@@ -17,7 +17,6 @@ from keras import ops, tree
 # no public name; the backward pass runs outside of the scope that Keras opens for a layer's call
 from keras.src.backend import AutocastScope
 
-from zoo.cells import Cell
 from zoo.loops.backend import native
 from zoo.loops.masks import choose
 from zoo.loops.program import differentiate, evaluate, program_of
@@ -103,10 +102,10 @@ class _Tensor:
 def gated(cell, x, states, mask=None, drop=None):
     """Run a `GatedCell` over time.
 
-    Arguments and answer are those of `plain`, but that sequences of states that the cell does not show are None.
+    Arguments and answer are those of `plain`.
     """
     program, count = program_of(cell), len(states)
-    shown = (0,) if type(cell).output is Cell.output else tuple(range(count))
+    shown = cell.shown
     blocks = {name: [n for (kind, _), n in program.leaves if kind == name] for name in KINDS}
 
     def product(states, drop):

@@ -5,7 +5,12 @@ import numpy as np
 from jax import numpy as jnp
 from jax.experimental.buffer_callback import buffer_callback
 
-NOT_SAVED = ("compiled",)  # loops that a graph which leaves this process must not hold
+from zoo.loops.memory import keep
+
+# the fastest first, as measured on a CPU (docs/guides/speed.md); the graph of a prediction may be saved, so it holds
+# no call out of the framework
+TRAINING = ("compiled", "scan", "gated", "plain")
+PREDICTING = ("scan", "plain")
 
 
 def scan(step, carry, xs, like, backwards=False):
@@ -15,7 +20,8 @@ def scan(step, carry, xs, like, backwards=False):
     is the first; what it takes and gives stays in its place.
     """
     del like
-    return jax.lax.scan(step, carry, xs, reverse=backwards)
+    keep()
+    return jax.lax.scan(step, carry, xs, reverse=backwards, unroll=1 if backwards else 4)
 
 
 def reverse(x):
@@ -59,6 +65,7 @@ def outside(function, inputs, shapes):
     Returns:
         name -> array.
     """
+    keep()
     outputs = shapes({name: x.shape for name, x in inputs.items()})
     outputs = {name: jax.ShapeDtypeStruct(shape, inputs["x"].dtype) for name, shape in outputs.items()}
 

@@ -1,5 +1,7 @@
 """Arrays for compiled code: aligned, and taken from memory that was used before, which is there already."""
 
+import ctypes
+import functools
 import math
 import sys
 import threading
@@ -12,6 +14,19 @@ _UNUSED = 3  # references to a block that nobody else holds: the list's, the loo
 
 _blocks: list[np.ndarray] = []
 _one_at_a_time = threading.Lock()
+
+
+@functools.cache
+def keep():
+    """Let this process keep the memory that it frees: JAX and PyTorch ask for what a step needs anew, each time.
+
+    Nothing happens where the C library is not glibc.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        no_mapping, no_trimming = (-4, 0), (-1, 2**31 - 1)  # M_MMAP_MAX, M_TRIM_THRESHOLD
+        mallopt(*no_mapping)
+        mallopt(*no_trimming)
 
 
 def empty(shape, dtype):

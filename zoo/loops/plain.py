@@ -17,16 +17,19 @@ def plain(cell, x, states, mask=None, drop=None):
         drop: recurrent dropout, to be multiplied with what enters a recurrent product, (batch, units), or None.
 
     Returns:
-        Two lists, the states after each step (time, batch, ...) and after the last one (batch, ...).
+        Two lists, the states after each step (time, batch, ...), None where the cell does not show them, and after
+        the last one (batch, ...).
     """
     flat = tree.flatten(x)
+    shown = cell.shown
     dropped = {} if drop is None else {"drop": lambda h: h * drop}
 
     def step(old, now):
         new = cell.step(tree.pack_sequence_as(x, now[: len(flat)]), *old, **dropped)
         if mask is not None:
             new = [choose(now[-1], n, o) for n, o in zip(new, old, strict=True)]
-        return list(new), list(new)
+        return list(new), [new[k] for k in shown]
 
-    final, after = native.scan(step, list(states), flat if mask is None else [*flat, mask], list(states))
-    return after, final
+    like = [states[k] for k in shown]
+    final, after = native.scan(step, list(states), flat if mask is None else [*flat, mask], like)
+    return [after[shown.index(k)] if k in shown else None for k in range(len(states))], final

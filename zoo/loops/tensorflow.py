@@ -5,7 +5,10 @@ from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 from zoo.loops.memory import empty
 
-NOT_SAVED = ("compiled",)  # loops that a graph which leaves this process must not hold
+# the fastest first, as measured on a CPU (docs/guides/speed.md); the graph of a prediction may be saved, so it holds
+# no call out of the framework
+TRAINING = ("compiled", "scan", "gated", "plain")
+PREDICTING = ("scan", "plain")
 
 
 def scan(step, carry, xs, like, backwards=False):

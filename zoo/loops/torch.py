@@ -1,16 +1,24 @@
 """What a loop needs of PyTorch, and PyTorch's own kernels for the cells that it has."""
 
+import ctypes
+import functools
+import os
+from pathlib import Path
+
 import torch
 from keras import activations, ops, tree
 
 from zoo.cells import GRUCell, LSTMCell, SimpleRNNCell
 from zoo.errors import UserError
 from zoo.loops.masks import choose, compressed, take
+from zoo.loops.memory import keep
 
 KERNELS = {LSTMCell: torch._VF.lstm, GRUCell: torch._VF.gru, SimpleRNNCell: torch._VF.rnn_tanh}
 
 
-NOT_SAVED = ()  # loops that a graph which leaves this process must not hold; `compiles` sees to that
+# the fastest first, as measured on a CPU (docs/guides/speed.md)
+TRAINING = ("compiled", "fused", "scan", "plain")
+PREDICTING = ("fused", "compiled", "scan", "plain")
 
 
 def scan(step, carry, xs, like, backwards=False):
@@ -84,6 +92,7 @@ def outside(function, inputs, shapes):
     Returns:
         name -> tensor.
     """
+    keep()
     inputs = {name: x.detach().contiguous() for name, x in inputs.items()}
     outputs = shapes({name: tuple(x.shape) for name, x in inputs.items()})
     outputs = {name: inputs["x"].new_empty(shape) for name, shape in outputs.items()}
@@ -94,6 +103,19 @@ def outside(function, inputs, shapes):
 def compiles(cell) -> bool:
     """Whether the cell runs on the CPU, and not inside a graph that PyTorch makes."""
     return cell.weights[0].value.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+@functools.cache
+def openmp():
+    """Return the OpenMP library that PyTorch brings, or None.
+
+    Between two operations its threads wait spinning: threads of our own would share the processors with them.
+    """
+    folder = os.path.dirname(torch.__file__)
+    maps = Path("/proc/self/maps")
+    loaded = {line.split()[-1] for line in maps.read_text().splitlines()} if maps.exists() else set()
+    found = [path for path in loaded if path.startswith(folder) and "libgomp" in path]
+    return ctypes.CDLL(found[0]) if len(found) == 1 else None
 
 
 def fuses(cell, drop) -> bool:
@@ -157,4 +179,4 @@ def _weights(cell):
         weights += [*bias] if bias.ndim == 2 else [bias, torch.zeros_like(bias)]
     if isinstance(cell, GRUCell):
         weights = [torch.cat([z_r_n[i] for i in (1, 0, 2)]) for z_r_n in (w.chunk(3) for w in weights)]
-    return [weight.contiguous() for weight in weights]
+    return weights

@@ -19,7 +19,7 @@ from importlib.util import find_spec
 import numpy as np
 from keras import ops
 
-from zoo.cells import Cell, GatedCell, LinearCell
+from zoo.cells import GatedCell, LinearCell
 from zoo.loops.backend import native
 from zoo.loops.gated import using, with_gradient
 from zoo.loops.memory import empty
@@ -41,13 +41,13 @@ def compiles(cell) -> bool:
 def compiled(cell, x, states, mask=None, drop=None):
     """Run a `GatedCell` or `LinearCell` over time.
 
-    Arguments and answer are those of `plain`, but that sequences of states that the cell does not show are None.
+    Arguments and answer are those of `plain`.
     """
     from zoo.loops.compiled.machine import Variant  # it needs llvmlite
 
     program, every = program_of(cell), range(len(states))
     units, width = program.units, program.u_blocks * program.units
-    shown = (0,) if type(cell).output is Cell.output else tuple(every)
+    shown = cell.shown
     variant = Variant(program, cell.compute_dtype, mask is not None, drop is not None, shown)
 
     def given(inputs):
@@ -146,10 +146,14 @@ def _call(way, variant, inputs, outputs):
         numbers |= {"count": len(rows), "time": time, "batch": batch}
         tables.append(np.array([numbers.get(slot, 0) for slot in machine.slots(way, variant)], np.int64))
         memory.append(own)
-    others = [_pool(os.getpid()).submit(function, table.ctypes.data) for table in tables[1:]]
-    function(tables[0].ctypes.data)
-    for other in others:
-        other.result()
+    openmp = getattr(native, "openmp", lambda: None)()
+    if openmp is not None and len(tables) > 1:
+        machine.with_team(openmp, function, [table.ctypes.data for table in tables])
+    else:
+        others = [_pool(os.getpid()).submit(function, table.ctypes.data) for table in tables[1:]]
+        function(tables[0].ctypes.data)
+        for other in others:
+            other.result()
     if "d_parameters" in outputs:
         outputs["d_parameters"][:] = sum(own["d_parameters"] for own in memory)
 

@@ -5,7 +5,7 @@ import functools
 import math
 import operator
 import threading
-from ctypes import CFUNCTYPE, c_void_p
+from ctypes import CFUNCTYPE, c_void_p, cast
 from typing import NamedTuple
 
 import numpy as np
@@ -181,7 +181,7 @@ class Code:
         b.cbranch(b.icmp_signed("<", index, count), body, after)
         b.position_at_end(body)
         yield b.sub(b.sub(count, I64(1)), index) if down else index
-        index.add_incoming(b.add(index, I64(step)), b.block)
+        index.add_incoming(self.sum(index, step), b.block)
         b.branch(head)
         b.position_at_end(after)
 
@@ -437,6 +437,24 @@ def build_backward(module, variant):
     b.ret_void()
 
 
+def build_share(module):
+    """Build what each thread of an OpenMP team runs: its share of the calls of a function.
+
+    The argument is a table: the function, OpenMP's functions for this thread's number and for that of all, the
+    number of calls, and the argument of each.
+    """
+    code = Code(module, "share", "float32", [POINTER])
+    table, b = code.function.args[0], code.builder
+    own, counted = ir.FunctionType(ir.VoidType(), [POINTER]), ir.FunctionType(ir.IntType(32), [])
+    kinds = (own.as_pointer(), counted.as_pointer(), counted.as_pointer())
+    call, *numbers = (b.inttoptr(code.whole(table, I64(k)), kind) for k, kind in enumerate(kinds))
+    first, step = (b.sext(b.call(function, []), I64) for function in numbers)
+    with code.loop(code.whole(table, I64(3)), step, first) as k:
+        argument = b.inttoptr(code.whole(table, code.sum(k, 4)), POINTER)
+        b.call(call, [argument])
+    b.ret_void()
+
+
 # --- compilation -------------------------------------------------------------------------------------------
 
 
@@ -455,24 +473,38 @@ def _machine():
     return machine, llvm.create_lljit_compiler(machine)
 
 
-_LIBRARIES = {}  # (way, variant) -> the compiled code, which lives as long as this
+_LIBRARIES = {}  # what was built -> the compiled code, which lives as long as this
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def function(way, variant):
-    """Return the loop "forward" or "backward", compiled: a C function of the address of a table of `slots`."""
+def _compiled(name, build, *variant):
+    """Return the function `name` that `build(module, *variant)` builds, as a C function of an address."""
     with _ONE_AT_A_TIME:
-        if (way, variant) not in _LIBRARIES:
+        if (name, *variant) not in _LIBRARIES:
             machine, jit = _machine()
-            module = ir.Module(way)
+            module = ir.Module(name)
             module.triple = machine.triple
-            {"forward": build_forward, "backward": build_backward}[way](module, variant)
+            build(module, *variant)
             parsed = llvm.parse_assembly(str(module))
             passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
             passes.getModulePassManager().run(parsed, passes)
-            library = llvm.JITLibraryBuilder().add_ir(parsed).export_symbol(way)
-            _LIBRARIES[way, variant] = library.link(jit, f"{way} {len(_LIBRARIES)}")
-        return CFUNCTYPE(None, c_void_p)(_LIBRARIES[way, variant][way])
+            library = llvm.JITLibraryBuilder().add_ir(parsed).export_symbol(name)
+            _LIBRARIES[name, *variant] = library.link(jit, f"{name} {len(_LIBRARIES)}")
+        return CFUNCTYPE(None, c_void_p)(_LIBRARIES[name, *variant][name])
+
+
+def function(way, variant):
+    """Return the loop "forward" or "backward": a C function of the address of a table of `slots`."""
+    return _compiled(way, {"forward": build_forward, "backward": build_backward}[way], variant)
+
+
+def with_team(openmp, function, addresses):
+    """Call a function with each of the addresses, by the threads of an OpenMP library, which wait spinning."""
+    share = _compiled("share", build_share)
+    parts = (function, openmp.omp_get_thread_num, openmp.omp_get_num_threads)
+    parts = [cast(part, c_void_p).value for part in parts]
+    table = np.array([*parts, len(addresses), *addresses], np.int64)
+    openmp.GOMP_parallel(share, c_void_p(table.ctypes.data), len(addresses), 0)
 
 
 def packed(matrix):
