@@ -47,9 +47,9 @@ def layer_class(name):
     return getattr(zoo.layers, zoo.cells.CATALOGUE[name].__name__.removesuffix("Cell"))
 
 
-def loops_of(name):
+def loops_of(name, dtype="float32"):
     """The names of the loops that a cell can use here."""
-    cell = zoo.cells.CATALOGUE[name](UNITS)
+    cell = zoo.cells.CATALOGUE[name](UNITS, dtype=dtype)
     cell.build((None, FEATURES))
     return zoo.loops.names_for(cell)
 

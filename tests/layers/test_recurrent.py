@@ -434,6 +434,7 @@ def test_one_mask_a_sequence(name, role):
             harness.layer_class(name)(2, recurrent_dropout=RATE)
         return
     inputs = np.repeat(float32_inputs(1), ROWS, axis=0)
+    keras.utils.set_random_seed(1)  # chance would miss the share by a tenth now and then
     for loop in harness.loops_of(name):
         if loop == "fused" and role == "recurrent_dropout":
             continue  # PyTorch's kernels do not have it
@@ -501,7 +502,7 @@ def test_dropout_in_training(name):
 def test_low_precision(name, dtype):
     """Both policies and both plain types build (PITFALLS A6), come near the reference, and have gradients."""
     compute = dtype.removeprefix("mixed_")
-    for loop in harness.loops_of(name) if "fused" not in harness.loops_of(name) else ["auto", "plain"]:
+    for loop in ["auto", *harness.loops_of(name, dtype)]:
         layer = harness.layer_class(name)(
             harness.UNITS, dtype=dtype, loop=loop, return_sequences=True, return_state=True
         )

@@ -128,7 +128,8 @@ def gated(cell, x, states, mask=None, drop=None):
         weights, (x,), states, mask, drop = inputs
         *after, u = saved
         before = [ops.concatenate([s[None], a[:-1]], axis=0) for s, a in zip(states, after, strict=True)]
-        parameters = [part for k in program.weights for part in _blocks(weights[k], program.units)]
+        parameters = [ops.cast(weights[k], cell.compute_dtype) for k in program.weights]
+        parameters = [part for weight in parameters for part in _blocks(weight, program.units)]
         leaves = {"u": _blocks(x + u if program.additive else u, program.units), "state": before}
         leaves |= {"parameter": parameters} | ({} if program.additive else {"x": _blocks(x, program.units)})
         values = {n: _Tensor(v) for name, vs in leaves.items() for n, v in zip(blocks[name], vs, strict=True)}
@@ -136,9 +137,7 @@ def gated(cell, x, states, mask=None, drop=None):
         chain = _local_derivatives(program, values)
         # a derivative that is the same at all steps is no sequence
         sequences = [d.value for _, made_of in chain for d in made_of.values() if hasattr(d.value, "shape")]
-        late = bool(
-            blocks["x"] or blocks["parameter"]
-        )  # what needs the gradients of the new states afterwards
+        late = bool(blocks["x"] or blocks["parameter"])  # they need the new states' gradients afterwards
         with using(cell, weights):
             to_states = native.pullback(lambda *states: [product(states, drop)], states)
 
@@ -189,10 +188,12 @@ def gated(cell, x, states, mask=None, drop=None):
                 return [product(all_old, all_drop)]
 
         d_weights = list(native.pullback(products, weights)([ops.reshape(d_u, (-1, d_u.shape[-1]))]))
-        d_parameters = iter([ops.sum(gradient_of(n), axis=(0, 1)) for n in blocks["parameter"]])
+        d_parameters = (ops.cast(gradient_of(n), cell.variable_dtype) for n in blocks["parameter"])
+        d_parameters = iter([ops.sum(d, axis=(0, 1)) for d in d_parameters])
         for k in program.weights:
             parts = [next(d_parameters) for _ in range(math.prod(weights[k].shape) // program.units)]
-            d_weights[k] = d_weights[k] + ops.reshape(ops.concatenate(parts), weights[k].shape)
+            part = ops.cast(ops.concatenate(parts), weights[k].dtype)
+            d_weights[k] = d_weights[k] + ops.reshape(part, weights[k].shape)
         return d_weights, [d_x], d_states
 
     outputs = with_gradient(forward, backward, cell, x, states, mask, drop)

@@ -105,6 +105,11 @@ def compiles(cell) -> bool:
     return cell.weights[0].value.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
+def threads() -> int:
+    """Return how many threads an operation takes."""
+    return torch.get_num_threads()
+
+
 @functools.cache
 def openmp():
     """Return the OpenMP library that PyTorch brings, or None.

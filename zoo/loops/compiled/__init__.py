@@ -167,9 +167,10 @@ def _shares(batch, mask, work):
     return [order[first::threads] for first in range(threads)]
 
 
-@functools.cache
 def _threads():
-    """Return the number of threads: OMP_NUM_THREADS, or else that of the processors."""
+    """Return the number of threads: PyTorch's, or OMP_NUM_THREADS, or else that of the processors."""
+    if hasattr(native, "threads"):
+        return native.threads()
     given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     return int(given) if given.isdigit() and int(given) else len(os.sched_getaffinity(0))
 
