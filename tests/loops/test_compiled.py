@@ -48,7 +48,12 @@ def assert_equal(found, values, gradients):
         np.testing.assert_allclose(d_ours[key] / scale, gradient / scale, rtol=0, atol=gradients, err_msg=key)
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
+quick_backends = pytest.mark.backend("tensorflow", "torch")  # JAX, uncompiled, takes ten seconds for each
+
+
+@pytest.mark.parametrize(
+    "threads", [pytest.param(1, marks=quick_backends), 2, pytest.param(3, marks=quick_backends)]
+)
 @pytest.mark.parametrize(("batch", "units"), SIZES)
 def test_sizes(monkeypatch, batch, units, threads):
     """Full vectors and the rest, full blocks of rows and the rest, one thread and several: as the plain loop."""
