@@ -1,9 +1,13 @@
-"""Measure how fast a preset answers: `speed.py PRESET SOURCE [SPLIT]` prints one JSON object."""
+"""Measure how fast a preset answers, and print one JSON object; `--help` says the rest."""
 
-import json
-import sys
+import argparse
 
+from applications.core.outputs import print_json
 from applications.core.timing import measure
 
 if __name__ == "__main__":
-    print(json.dumps(measure(*sys.argv[1:])))
+    parser = argparse.ArgumentParser(prog="speed.py", description=__doc__.partition(",")[0] + ".")
+    parser.add_argument("preset", help="a shipped name, a preset folder or a run folder")
+    parser.add_argument("source", help="where the texts come from, as for `zoo evaluate --data`")
+    parser.add_argument("split", nargs="?", help="of the source")
+    print_json(parser, measure)

@@ -1,11 +1,12 @@
 """Files that a command writes: refused where something exists, written whole or not at all."""
 
+import argparse
 import json
 import math
 import os
 import re
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,19 @@ def check_folder(path: Path) -> None:
     above = next(parent for parent in (path, *path.absolute().parents) if os.path.lexists(parent))
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         raise UserError(f"{path}: {above} is no folder that can be written: choose another place")
+
+
+def print_json(parser: argparse.ArgumentParser, measure: Callable[..., dict[str, Any]]) -> None:
+    """Print what `measure` returns for the command line's arguments, which are its own by name.
+
+    A user's mistake ends the process with one line and status 2.
+    """
+    given = vars(parser.parse_args())
+    try:
+        result = measure(**given)
+    except UserError as error:
+        parser.exit(2, f"{parser.prog}: error: {to_line(str(error))}\n")
+    print(json.dumps(result))
 
 
 @contextmanager

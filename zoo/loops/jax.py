@@ -55,16 +55,7 @@ def custom_gradient(forward, backward):
 
 
 def outside(function, inputs, shapes):
-    """Let `function` compute with the memory of arrays.
-
-    Args:
-        function: called with `inputs` as NumPy arrays and with arrays to be filled, two dictionaries.
-        inputs: name -> array.
-        shapes: name -> shape of the arrays to be made; maps the dictionary of the inputs' shapes to them.
-
-    Returns:
-        name -> array.
-    """
+    """Let `function` fill arrays outside of the framework; see `zoo.loops.backend`."""
     keep()
     outputs = shapes({name: x.shape for name, x in inputs.items()})
     outputs = {name: jax.ShapeDtypeStruct(shape, inputs["x"].dtype) for name, shape in outputs.items()}

@@ -79,16 +79,7 @@ def custom_gradient(forward, backward):
 
 
 def outside(function, inputs, shapes):
-    """Let `function` compute with the memory of tensors.
-
-    Args:
-        function: called with `inputs` as NumPy arrays and with arrays to be filled, two dictionaries.
-        inputs: name -> tensor.
-        shapes: name -> shape of the tensors to be made; maps the dictionary of the inputs' shapes to them.
-
-    Returns:
-        name -> tensor.
-    """
+    """Let `function` fill arrays outside of the framework; see `zoo.loops.backend`."""
     names = list(inputs)
     known = shapes({name: tuple(x.shape) for name, x in inputs.items()})
     dtype = inputs["x"].dtype

@@ -15,7 +15,6 @@ from zoo.loops.memory import keep
 
 KERNELS = {LSTMCell: torch._VF.lstm, GRUCell: torch._VF.gru, SimpleRNNCell: torch._VF.rnn_tanh}
 
-
 # the fastest first, as measured on a CPU (docs/guides/speed.md)
 TRAINING = ("compiled", "fused", "scan", "plain")
 PREDICTING = ("fused", "compiled", "scan", "plain")
@@ -82,16 +81,7 @@ def custom_gradient(forward, backward):
 
 
 def outside(function, inputs, shapes):
-    """Let `function` compute with the memory of tensors.
-
-    Args:
-        function: called with `inputs` as NumPy arrays and with arrays to be filled, two dictionaries.
-        inputs: name -> tensor.
-        shapes: name -> shape of the tensors to be made; maps the dictionary of the inputs' shapes to them.
-
-    Returns:
-        name -> tensor.
-    """
+    """Let `function` fill arrays outside of the framework; see `zoo.loops.backend`."""
     keep()
     inputs = {name: x.detach().contiguous() for name, x in inputs.items()}
     outputs = shapes({name: tuple(x.shape) for name, x in inputs.items()})
