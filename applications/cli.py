@@ -182,7 +182,38 @@ def train(
     given = {"seed": seed, "validation": validation, **columns}
     _check_sources(application, data, validation)
     said = {"command": "train", "application": application, "data": data, **given, **recipes.to_dict(chosen)}
-    _fit(application, "train", chosen, data, out, said, given, no_report, quiet)
+    _fit(application, "train", chosen, data, out, said, {**given, "report": not no_report}, quiet)
+
+
+@app.command()
+def pretrain(
+    application: Annotated[
+        str, typer.Argument(metavar="APPLICATION", help="`zoo list applications` lists them.")
+    ],
+    recipe: Annotated[str, typer.Option(metavar="NAME", help="A recipe of PRETRAINING in its recipes.py.")],
+    data: Source,
+    out: Out,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change a number of the recipe; may be repeated."),
+    ] = None,
+    seed: Seed = 0,
+    text_column: TextColumn = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train a language model on texts without labels, for `zoo train ... --set pretrained=DIR` to start from.
+
+    Started again with the same arguments after a kill, it goes on. It prints the folder of the new preset.
+    """
+    options = catalogue.application(application)
+    known = getattr(_part(application, "recipes"), "PRETRAINING", {})
+    if not known:
+        raise UserError(f"pretrain: the application {application} has nothing to pre-train")
+    chosen = recipes.override(recipes.get(known, recipe), set_ or [])
+    given = {"seed": seed, **_columns(options, text_column=text_column)}
+    _check_sources(application, data)
+    said = {"command": "pretrain", "application": application, "data": data, **given, **recipes.to_dict(chosen)}
+    _fit(application, "pretrain", chosen, data, out, said, given, quiet)
 
 
 @app.command()
@@ -210,7 +241,7 @@ def finetune(
     given = {"seed": seed, "validation": validation, **columns, **_without_none(numbers)}
     _check_sources(options.NAME, data, validation)
     said = {"command": "finetune", "preset": preset, "data": data, **given}
-    _fit(options.NAME, "finetune", preset, data, out, said, given, no_report, quiet)
+    _fit(options.NAME, "finetune", preset, data, out, said, {**given, "report": not no_report}, quiet)
 
 
 def _fit(
@@ -221,10 +252,9 @@ def _fit(
     out: Path,
     said: dict[str, Any],
     given: dict[str, Any],
-    no_report: bool,
     quiet: bool,
 ) -> None:
-    """Call `train` or `finetune` of an application, unless the run is finished; print the preset's folder."""
+    """Call `train`, `pretrain` or `finetune`, unless the run is finished; print the preset's folder."""
     backend.check()
     if runs.is_finished(out, said):
         _note(f"{out} holds this run, finished: nothing is left to do")
@@ -232,8 +262,8 @@ def _fit(
         try:
             with runs.begin(out, said):
                 with backend.starting("tensorflow"):  # tf.data feeds every backend
-                    call = getattr(_part(application, "train"), verb)
-                call(what, data, out, **given, report=not no_report, progress=not quiet)
+                    call = getattr(_part(application, "pretrain" if verb == "pretrain" else "train"), verb)
+                call(what, data, out, **given, progress=not quiet)
         except KeyboardInterrupt:
             _note("the same command goes on from the last checkpoint, if there is one")
             raise

@@ -103,6 +103,24 @@ def load_training(
     return sources.split_validation(training, fraction, seed)
 
 
+def load_texts(source: str, text_column: str = "text") -> list[str]:
+    """Load the texts that a language model may learn from; labels are not looked at.
+
+    Of a source with splits these are `train` and, if it has it, `unsupervised`; never validation or test.
+
+    Raises:
+        SourceError: as `load`.
+    """
+    where = sources.parse(source, CORPORA)
+    names = sources.tfds_splits(where.value) if where.kind == "tfds" else _SPLITS.get(where.kind, ())
+    splits = [name for name in names if name in ("train", "unsupervised")] or [None]
+    return [
+        text
+        for split in splits
+        for text in load(source, split, text_column, require_labels=False).texts
+    ]
+
+
 @dataclass(frozen=True)
 class Phrases:
     """Every phrase of the treebank once, by its canonical text, with all judgements of it.

@@ -47,6 +47,51 @@ class Recipe:
     patience: int | None = None
 
 
+@dataclass(frozen=True)
+class Pretraining:
+    """A language model and how it learns; the names are those of `LanguageModel` and its `fit`.
+
+    Attributes:
+        held_texts: how many texts are held back to tell the perplexity.
+    """
+
+    held_texts: int = 500
+    vocabulary_size: int = 16_000
+    vocabulary_texts: int = 20_000
+    window: int = 256
+    cell: str = "lstm"
+    units: int = 256
+    layers: int = 1
+    bidirectional: bool = True
+    embedding_dim: int = 160
+    input_dropout: float = 0.0
+    output_dropout: float = 0.0
+    samples: int = 1024
+    epochs: int = 2
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    schedule: str = "cosine"
+    warmup: float = 0.02
+    weight_decay: float = 0.0
+    clipnorm: float = 1.0
+    averaging: float = 0.0
+
+
+PRETRAINING: dict[str, Pretraining] = {
+    # seconds on any data: to see that all works
+    "tiny": Pretraining(
+        held_texts=10,
+        vocabulary_size=1000,
+        units=16,
+        embedding_dim=16,
+        window=64,
+        batch_size=16,
+        learning_rate=1e-2,
+    ),
+    # reviews without labels, 20 million ids: two passes take about an hour on two cores
+    "reviews": Pretraining(),
+}
+
 RECIPES: dict[str, Recipe] = {
     # seconds on any data: to see that all works
     "tiny": Recipe(

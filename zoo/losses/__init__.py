@@ -1,5 +1,13 @@
 """Losses that Keras does not have."""
 
 from zoo.losses.grouped_crossentropy import GroupedCrossentropy, grouped_logits
+from zoo.losses.sampled_softmax import draw_log_uniform, log_uniform, sampled_softmax_nll, softmax_nll
 
-__all__ = ["GroupedCrossentropy", "grouped_logits"]
+__all__ = [
+    "GroupedCrossentropy",
+    "draw_log_uniform",
+    "grouped_logits",
+    "log_uniform",
+    "sampled_softmax_nll",
+    "softmax_nll",
+]

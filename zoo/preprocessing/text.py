@@ -172,7 +172,12 @@ class TextPreprocessor:
         return cls(writer.getvalue(), lowercase=lowercase, max_length=max_length)
 
     def __call__(
-        self, texts: Sequence[str], *, sample: np.random.Generator | None = None, alpha: float = 0.1
+        self,
+        texts: Sequence[str],
+        *,
+        sample: np.random.Generator | None = None,
+        alpha: float = 0.1,
+        whole: bool = False,
     ) -> list[np.ndarray]:
         """Return the ids of every text.
 
@@ -182,13 +187,15 @@ class TextPreprocessor:
                 Provilkov et al., 2020), reproducible from the generator's state. None: the best segmentation.
             alpha: how freely to draw: for unigram a smaller number is freer, for BPE it is the share of
                 merges left out.
+            whole: whether long texts stay whole instead of being cut after `max_length` ids.
 
         Returns:
-            For each text an int32 array (length,), 1 <= length <= max_length.
+            For each text an int32 array (length,), 1 <= length, and length <= max_length unless `whole`.
         """
         if isinstance(texts, str):
             raise UserError("texts: got one string; give a list of texts")
-        limit = _CHARACTERS_PER_ID * self.max_length
+        most = None if whole else self.max_length
+        limit = most and _CHARACTERS_PER_ID * most
         cleaned = [canonical(text.lstrip()[:limit], self.lowercase) for text in texts]
         if sample is None:
             encoded = self._pieces.encode(cleaned, num_threads=1)
@@ -199,7 +206,7 @@ class TextPreprocessor:
                 encoded = self._pieces.encode(
                     cleaned, enable_sampling=True, nbest_size=-1, alpha=alpha, num_threads=1
                 )
-        return [np.array(ids[: self.max_length] or [self.unknown_id], np.int32) for ids in encoded]
+        return [np.array(ids[:most] or [self.unknown_id], np.int32) for ids in encoded]
 
     def pad(self, sequences: Sequence[np.ndarray], length: int | None = None) -> np.ndarray:
         """Return sequences as one array, padded on the right with `pad_id`.

@@ -4,13 +4,17 @@ import os
 
 from zoo import presets
 from zoo.errors import unknown
+from zoo.tasks.language_model import LanguageModel
 from zoo.tasks.sentiment_classifier import Prediction, SentimentClassifier
 from zoo.tasks.task import Task
 
-TASKS: dict[str, type[Task]] = {"SentimentClassifier": SentimentClassifier}
+TASKS: dict[str, type[Task]] = {
+    "LanguageModel": LanguageModel,
+    "SentimentClassifier": SentimentClassifier,
+}
 """What the names in a preset's `config.json` stand for."""
 
-__all__ = ["TASKS", "Prediction", "SentimentClassifier", "Task", "from_preset"]
+__all__ = ["TASKS", "LanguageModel", "Prediction", "SentimentClassifier", "Task", "from_preset"]
 
 
 def from_preset(preset: str | os.PathLike) -> Task:

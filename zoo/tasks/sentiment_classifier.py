@@ -21,6 +21,7 @@ from zoo.presets import PresetError
 from zoo.presets.schema import Boolean, Choice, Integer, ListOf, Number, Optional, String, check
 from zoo.tasks.batches import Batches
 from zoo.tasks.fitting import History, fit
+from zoo.tasks.optimizer import make_optimizer
 from zoo.tasks.task import Task
 
 _RATE = Number(0, 0.999)
@@ -281,14 +282,9 @@ class SentimentClassifier(Task):
             encode=sample if subword_sampling else None,
             widths=4 if keras.backend.backend() == "jax" else 0,  # JAX compiles for every shape
         )
-        optimizer = keras.optimizers.AdamW(
-            _learning_rate(learning_rate, schedule, warmup, batches.steps * epochs),
-            weight_decay=weight_decay,
-            global_clipnorm=clipnorm,
-            use_ema=bool(averaging),
-            ema_momentum=averaging or 0.99,
+        optimizer = make_optimizer(
+            learning_rate, schedule, warmup, batches.steps * epochs, weight_decay, clipnorm, averaging
         )
-        optimizer.exclude_from_weight_decay(var_names=["bias", "embeddings"])
         groups = self.groups if targets.shape[1] != self.network.config["num_classes"] else None
         self.network.compile(optimizer, GroupedCrossentropy(groups, label_smoothing))
         if validation_data is not None:
@@ -396,19 +392,3 @@ class SentimentClassifier(Task):
             raise PresetError(f"{where}: network.num_classes is {classes}, the labels need {wanted}")
         task.preprocessor = preprocessor
         return task
-
-
-def _learning_rate(highest, schedule, warmup, steps):
-    """Return a learning rate for Keras: a number, or a schedule over `steps`."""
-    if schedule not in ("cosine", "constant"):
-        raise UserError(f"schedule: got {schedule!r}; give 'cosine' or 'constant'")
-    rising = int(warmup * steps)
-    if schedule == "constant" and not rising:
-        return highest
-    return keras.optimizers.schedules.CosineDecay(
-        0.0 if rising else highest,
-        max(steps - rising, 1),
-        alpha=1.0 if schedule == "constant" else 0.01,
-        warmup_target=highest if rising else None,
-        warmup_steps=rising,
-    )

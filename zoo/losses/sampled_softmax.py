@@ -1,0 +1,55 @@
+"""The negative log-likelihood of words among very many: over all of them, or over a sample while training."""
+
+import math
+
+from keras import ops, random
+
+
+def log_uniform(size):
+    """Return log-probabilities (size,) that fall with the id as word frequencies do (Zipf): log((i + 2)/(i + 1)), normed.
+
+    Ids are meant to be sorted from frequent to rare, as a vocabulary of SentencePiece is.
+    """
+    ids = ops.cast(ops.arange(size), "float32")
+    return ops.log(ops.log1p(1 / (ids + 1))) - math.log(math.log(size + 1))
+
+
+def draw_log_uniform(count, size, seed):
+    """Draw ids (count,), int32, by the probabilities of `log_uniform(size)`, with replacement."""
+    uniform = random.uniform((count,), seed=seed, dtype="float32")
+    return ops.minimum(ops.cast(ops.exp(uniform * math.log(size + 1)) - 1, "int32"), size - 1)
+
+
+def softmax_nll(contexts, targets, table, bias):
+    """Return -log p(target), (count,), where p = softmax(contexts·tableᵀ + bias).
+
+    Args:
+        contexts: (count, features).
+        targets: ids, (count,).
+        table: (size, features), a row for each id.
+        bias: (size,).
+    """
+    logits = ops.matmul(contexts, ops.transpose(table)) + bias
+    chosen = ops.take_along_axis(logits, ops.cast(targets, "int32")[:, None], axis=1)[:, 0]
+    return ops.logsumexp(logits, axis=1) - chosen
+
+
+def sampled_softmax_nll(contexts, targets, table, bias, sampled):
+    """Return an estimate of `softmax_nll` from the target and a sample of other ids (Jean et al., 2015, ACL, section 3).
+
+    Every logit is lowered by the logarithm of how often the sample is expected to hold its id; a sampled id
+    that is the target itself does not count.
+
+    Args:
+        contexts: (count, features).
+        targets: ids, (count,).
+        table: (size, features), a row for each id.
+        bias: (size,).
+        sampled: ids, (samples,), drawn by `draw_log_uniform`.
+    """
+    expected = log_uniform(table.shape[0]) + math.log(sampled.shape[0])
+    offsets = bias - expected
+    chosen = ops.sum(contexts * ops.take(table, targets, axis=0), axis=1) + ops.take(offsets, targets)
+    others = ops.matmul(contexts, ops.transpose(ops.take(table, sampled, axis=0))) + ops.take(offsets, sampled)
+    others = ops.where(sampled[None] == targets[:, None], ops.full_like(others, -1e4), others)
+    return ops.logaddexp(chosen, ops.logsumexp(others, axis=1)) - chosen
