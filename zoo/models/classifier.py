@@ -1,6 +1,7 @@
 """A recurrent classifier of sequences of ids."""
 
 import keras
+from keras import ops
 
 from zoo.errors import UserError, unknown
 from zoo.layers import POOLINGS, RecurrentStack, WordDropout
@@ -77,6 +78,23 @@ class RecurrentClassifier(keras.Model):
 
         # === layers ===
         seeds = [None if seed is None else seed + number for number in range(1, 5)]
+
+        def optional(layer, rate, seed, name):
+            return layer(rate, seed=seed, name=name) if rate else None  # a layer costs time, even an idle one
+
+        droppers = {
+            "word_dropout": optional(WordDropout, word_dropout, seeds[0], "word_dropout"),
+            "embedding_dropout": optional(
+                keras.layers.Dropout, embedding_dropout, seeds[1], "embedding_dropout"
+            ),
+            "input_dropout": optional(
+                keras.layers.SpatialDropout1D, input_dropout, seeds[2], "input_dropout"
+            ),
+            "head_dropout": optional(keras.layers.Dropout, head_dropout, seeds[3], "head_dropout"),
+            "hidden_dropout": optional(
+                keras.layers.Dropout, head_dropout * bool(head_units), seeds[3], "hidden_dropout"
+            ),
+        }
         embedding = keras.layers.Embedding(
             vocabulary_size, embedding_dim, trainable=embedding_trainable, mask_zero=True, name="embedding"
         )
@@ -91,31 +109,55 @@ class RecurrentClassifier(keras.Model):
             seed=seed,
             name="stack",
         )
-        poolings = [] if names == ["last"] else [POOLINGS[name](name=f"{name}_pooling") for name in names]
+        poolings = {} if names == ["last"] else {name: POOLINGS[name](name=f"{name}_pooling") for name in names}
         hidden = keras.layers.Dense(head_units, activation="relu", name="hidden") if head_units else None
         logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")
 
-        def dropped(x, layer, rate, seed, name):
-            return layer(rate, seed=seed, name=name)(x) if rate else x  # a layer costs time, even an idle one
+        def dropped(name, x, **kwargs):
+            return x if droppers[name] is None else droppers[name](x, **kwargs)
+
+        def head(pooled, **kwargs):
+            x = dropped("head_dropout", pooled, **kwargs)
+            if hidden is not None:
+                x = dropped("hidden_dropout", hidden(x), **kwargs)
+            return logits(x)
+
+        def upper(embedded, mask, **kwargs):
+            x = dropped("embedding_dropout", embedded, **kwargs)
+            x = dropped("input_dropout", x, **kwargs)
+            x = stack(x, mask=mask, **kwargs)
+            if poolings:
+                pooled = [pooling(x, mask=mask) for pooling in poolings.values()]
+                x = ops.concatenate(pooled, axis=-1) if len(pooled) > 1 else pooled[0]
+            return head(x, **kwargs)
 
         # === functional model ===
         ids = keras.Input((None,), dtype="int32", name="ids")
-        x = dropped(ids, WordDropout, word_dropout, seeds[0], "word_dropout")
-        x = embedding(x)
-        x = dropped(x, keras.layers.Dropout, embedding_dropout, seeds[1], "embedding_dropout")
-        x = dropped(x, keras.layers.SpatialDropout1D, input_dropout, seeds[2], "input_dropout")
-        x = stack(x)
-        if poolings:
-            x = [pooling(x) for pooling in poolings]
-            x = keras.layers.Concatenate(name="pooled")(x) if len(x) > 1 else x[0]
-        x = dropped(x, keras.layers.Dropout, head_dropout, seeds[3], "head_dropout")
-        if hidden is not None:
-            x = hidden(x)
-            x = dropped(x, keras.layers.Dropout, head_dropout, seeds[3], "hidden_dropout")
-        super().__init__(inputs=ids, outputs=logits(x), **kwargs)
+        x = embedding(dropped("word_dropout", ids))
+        super().__init__(inputs=ids, outputs=upper(x, ops.not_equal(ids, 0)), **kwargs)
 
         # === config ===
         self.config = config
+        self.parts = {"embedding": embedding, "stack": stack, "poolings": poolings}
+        self._upper, self._head, self._dropped = upper, head, dropped
+
+    def embed(self, ids, training=False):
+        """Return the embeddings (batch, time, features) of ids (batch, time)."""
+        return self.parts["embedding"](self._dropped("word_dropout", ids, training=training))
+
+    def from_embeddings(self, embedded, mask, training=False):
+        """Return the logits (batch, classes) of embeddings (batch, time, features), as `call` does of ids.
+
+        Args:
+            embedded: what `embed` returns, or something near it.
+            mask: boolean (batch, time), true at real steps.
+            training: whether dropout is on.
+        """
+        return self._upper(embedded, mask, training=training)
+
+    def from_pooled(self, pooled):
+        """Return the logits (batch, classes) of the poolings' outputs side by side, (batch, width)."""
+        return self._head(pooled, training=False)
 
     def get_config(self):
         """Return the arguments of `__init__`."""
