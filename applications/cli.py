@@ -2,9 +2,12 @@
 
 import os
 import sys
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -44,6 +47,10 @@ TextColumn = Annotated[
 ]
 LabelColumn = Annotated[
     str | None, typer.Option(metavar="NAME", help="The column of the labels.  [default: label]")
+]
+LabelSeparator = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="What stands between the labels of a text, if it may have any number."),
 ]
 Validation = Annotated[
     str | None,
@@ -168,6 +175,7 @@ def train(
     seed: Seed = 0,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
+    label_separator: LabelSeparator = None,
     validation: Validation = None,
     no_report: NoReport = False,
     quiet: Quiet = False,
@@ -178,7 +186,9 @@ def train(
     """
     options = catalogue.application(application)
     chosen = recipes.override(recipes.get(_part(application, "recipes").RECIPES, recipe), set_ or [])
-    columns = _columns(options, text_column=text_column, label_column=label_column)
+    columns = _columns(
+        options, text_column=text_column, label_column=label_column, label_separator=label_separator
+    )
     given = {"seed": seed, "validation": validation, **columns}
     _check_sources(application, data, validation)
     said = {"command": "train", "application": application, "data": data, **given, **recipes.to_dict(chosen)}
@@ -212,7 +222,13 @@ def pretrain(
     chosen = recipes.override(recipes.get(known, recipe), set_ or [])
     given = {"seed": seed, **_columns(options, text_column=text_column)}
     _check_sources(application, data)
-    said = {"command": "pretrain", "application": application, "data": data, **given, **recipes.to_dict(chosen)}
+    said = {
+        "command": "pretrain",
+        "application": application,
+        "data": data,
+        **given,
+        **recipes.to_dict(chosen),
+    }
     _fit(application, "pretrain", chosen, data, out, said, given, quiet)
 
 
@@ -224,9 +240,25 @@ def finetune(
     epochs: Annotated[int | None, typer.Option(min=1, help="How often to go through the data.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Examples in one step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(min=0.0, help="At its highest.")] = None,
+    class_weight: Annotated[
+        str | None,
+        typer.Option(metavar="WEIGHTS", help="balanced, or weights of labels: negative:1,positive:2."),
+    ] = None,
+    calibrate: Annotated[
+        bool | None,
+        typer.Option(help="Choose the probabilities' temperature by the validation data.  [default: yes]"),
+    ] = None,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="accuracy|f1",
+            help="Choose by it, on the validation data, from which probability on a label is answered.",
+        ),
+    ] = None,
     seed: Seed = 0,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
+    label_separator: LabelSeparator = None,
     validation: Validation = None,
     no_report: NoReport = False,
     quiet: Quiet = False,
@@ -236,8 +268,17 @@ def finetune(
     Started again with the same arguments after a kill, it goes on. It prints the folder of the new preset.
     """
     _, options = _find(preset)
-    columns = _columns(options, text_column=text_column, label_column=label_column)
-    numbers = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    columns = _columns(
+        options, text_column=text_column, label_column=label_column, label_separator=label_separator
+    )
+    numbers = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "class_weight": class_weight,
+        "calibrate": calibrate,
+        "threshold": threshold,
+    }
     given = {"seed": seed, "validation": validation, **columns, **_without_none(numbers)}
     _check_sources(options.NAME, data, validation)
     said = {"command": "finetune", "preset": preset, "data": data, **given}
@@ -286,10 +327,13 @@ def evaluate(
     ] = False,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
+    label_separator: LabelSeparator = None,
 ) -> None:
     """Measure a preset on data."""
     folder, options = _find(preset)
-    columns = _columns(options, text_column=text_column, label_column=label_column)
+    columns = _columns(
+        options, text_column=text_column, label_column=label_column, label_separator=label_separator
+    )
     if json not in (None, "-"):
         outputs.check_new(Path(json))
     if out is not None:
@@ -337,38 +381,137 @@ def predict(
         Path | None, typer.Option(metavar="FILE", help="Draw the probabilities: .png, .svg or .pdf.")
     ] = None,
     text_column: TextColumn = None,
+    id_column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Copy this column of the input; may be repeated."),
+    ] = None,
+    no_text: Annotated[bool, typer.Option("--no-text", help="Leave the texts out of the answers.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Answer for each text, in order.
 
-    Printed are label, probability and text, with tabs between, unless --output or --json is given.
+    Printed are label, probability and text, with tabs between, unless --output or --json is given. A file may
+    be larger than memory: it is checked whole, then read, answered and written a block at a time.
     """
-    from applications.core import answers  # late: NumPy comes with it
+    from applications.core import answers, stream  # late: NumPy comes with it
 
     folder, options = _find(preset)
     column = _columns(options, text_column=text_column)["text_column"]
     if bool(texts) == (input_ is not None):
         raise UserError("predict: give texts or --input, one of them")
-    for path, suffixes in ((output, answers.FORMATS), (plot, PICTURES), (None if json == "-" else json, ())):
+    if id_column and input_ is None:
+        raise UserError("--id-column: is a column of a file: give --input")
+    if plot is not None and no_text:
+        raise UserError("--no-text: --plot draws the texts: leave out one of them")
+    saved = None if json in (None, "-") else Path(json)
+    if saved is not None and saved == output:
+        raise UserError(f"{output}: is given to --output and to --json: choose two names")
+    for path, suffixes in ((output, answers.FORMATS), (plot, PICTURES), (saved, ())):
         if path is not None:
-            outputs.check_new(Path(path), suffixes)
+            outputs.check_new(path, suffixes)
     backend.check()
-    asked = texts or answers.read_texts(input_, column)
+
+    def rows():
+        return ((text, {}) for text in texts) if texts else stream.read_rows(input_, column, id_column or ())
+
+    total = sum(1 for _ in rows())  # every fault of the file is told before anything slow is done
     with backend.starting():
         task = import_module("zoo.tasks").from_preset(folder)
-    hidden = len(asked) < 500 or not sys.stderr.isatty()
-    with typer.progressbar(length=len(asked), file=sys.stderr, hidden=hidden) as bar:
-        found = task.predict(asked, progress=lambda done: bar.update(done - bar.pos))
-    if plot is not None:
-        with outputs.new_file(plot) as partial:
-            import_module("applications.core.plots").predictions(asked, found, partial)
+    writers = []
     if output is not None:
-        outputs.write(output, answers.FORMATS[output.suffix.lower()](asked, found))
+        writers.append(stream.writing_file(output, answers.FORMATS[output.suffix.lower()]))
+    if saved is not None:
+        writers.append(stream.writing_file(saved, answers.FORMATS[".json"]))
+    printed = json == "-" or not writers
+    if printed:
+        writers.append(stream.writing(_print, answers.FORMATS[".txt" if json is None else ".json"]))
+    hidden = quiet or total < 500 or not sys.stderr.isatty() or (printed and sys.stdout.isatty())
+    began = time.perf_counter()
+    with ExitStack() as stack:
+        picture = plot and stack.enter_context(outputs.new_file(plot))
+        sinks = [stack.enter_context(writer) for writer in writers]
+        progress = stack.enter_context(_progress(total, hidden))
+        for block in stream.predict(task, rows(), with_text=not no_text, progress=progress):
+            if picture and not picture.exists():  # it shows the first texts, and the number of all
+                asked = [row.text for row in block] + [""] * (total - len(block))
+                draw = import_module("applications.core.plots").predictions
+                draw(asked, [row.answer for row in block], picture)
+            for sink in sinks:
+                sink(block)
+    if input_ is not None and not quiet:
+        seconds = time.perf_counter() - began
+        _note(f"{total:,} texts in {seconds:.1f} s: {total / seconds:,.0f} texts/s")
+
+
+@contextmanager
+def _progress(total: int, hidden: bool) -> Iterator[Callable[[int], None]]:
+    """Show a line on standard error with what is done, how fast, and how long it will take."""
+    began = time.perf_counter()
+
+    with typer.progressbar(length=total, file=sys.stderr, hidden=hidden, show_pos=True) as bar:
+
+        def show(done: int) -> None:
+            bar.label = f"{done / (time.perf_counter() - began):,.0f} texts/s"
+            bar.update(done - bar.pos)
+
+        yield show
+
+
+@app.command()
+def explain(
+    preset: Preset,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to ask about.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write it here: .html, .json, .png, .svg or .pdf."),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The label to explain.  [default: the one answered]")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Points of the path of integrated gradients to begin with.")
+    ] = None,
+) -> None:
+    """Say why a preset answers as it does: what each word adds, and what is lost without it.
+
+    Printed is a line for each word with its numbers, tabs between, unless --output is given.
+    """
+    folder, options = _find(preset)
+    if find_spec(f"applications.{options.NAME}.explain") is None:
+        raise UserError(f"explain: the application {options.NAME} explains no answers")
+    part = _part(options.NAME, "explain")
+    if output is not None:
+        outputs.check_new(output, part.SUFFIXES)
+    with backend.starting():
+        task = import_module("zoo.tasks").from_preset(folder)
+        found = part.explain(task, text, label=label, steps=steps)
+    if output is not None:
+        part.write(found, output)
+    else:
+        _print(part.to_lines(found))
+
+
+@app.command()
+def compare(
+    runs_: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="Folders of finished runs, or presets.")
+    ],
+    json: Json = None,
+) -> None:
+    """Show what differs between the recipes of runs, and what the validation data say of each.
+
+    Runs that differ in their seed alone share a line, with means and standard deviations.
+    """
+    comparison = import_module("applications.core.comparison")
+    if json not in (None, "-"):
+        outputs.check_new(Path(json))
+    rows = comparison.compare(runs_)
     if json == "-":
-        _print(answers.to_json(asked, found))
-    elif json is not None:
-        outputs.write(Path(json), answers.to_json(asked, found))
-    elif output is None:
-        _print(answers.to_lines(asked, found))
+        _print(outputs.to_json(rows))
+        return
+    if json is not None:
+        outputs.write(Path(json), outputs.to_json(rows))
+    _print(comparison.to_lines(rows))
 
 
 @app.command()
@@ -393,10 +536,17 @@ def publish(
 def _find(preset: str) -> tuple[Path, ModuleType]:
     """Return the folder of a preset and the options of its application."""
     folder = zoo.presets.resolve(preset)
-    name = zoo.presets.read(folder).metadata.get("application")
+    saved = zoo.presets.read(folder)
+    name = saved.metadata.get("application")
     if name is None:
         raise UserError(f"{folder / 'metadata.json'}: no application is named: load the preset from Python")
-    return folder, catalogue.application(name)
+    options = catalogue.application(name)
+    if saved.config["task"] != options.TASK:
+        raise UserError(
+            f"{preset}: it holds a {saved.config['task']}, which gives no answers: start a training from it "
+            f"by `zoo train {name} --set pretrained={preset}`"
+        )
+    return folder, options
 
 
 def _part(application: str, name: str) -> ModuleType:
@@ -405,12 +555,12 @@ def _part(application: str, name: str) -> ModuleType:
 
 
 def _columns(options: ModuleType, **given: str | None) -> dict[str, str]:
-    """Return the columns to read: those given, else those of the application."""
-    for name in _without_none(given):
+    """Return how to read tables: what is given, else what the application says."""
+    for name, value in _without_none(given).items():
         if name not in options.COLUMNS:
-            raise UserError(
-                f"--{name.replace('_', '-')}: the application {options.NAME} reads no such column"
-            )
+            raise UserError(f"--{name.replace('_', '-')}: the application {options.NAME} reads no such thing")
+        if not value:
+            raise UserError(f"--{name.replace('_', '-')}: it is empty; give some text, or leave it out")
     return {name: given.get(name) or default for name, default in options.COLUMNS.items() if name in given}
 
 

@@ -10,4 +10,10 @@ if __name__ == "__main__":
     parser.add_argument("preset", help="a shipped name, a preset folder or a run folder")
     parser.add_argument("source", help="where the texts come from, as for `zoo evaluate --data`")
     parser.add_argument("split", nargs="?", help="of the source")
+    parser.add_argument(
+        "--texts", type=int, metavar="N", help="so many texts, from all parts of the source; by default all"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=5, metavar="N", help="how often all are predicted; 5 by default"
+    )
     print_json(parser, measure)

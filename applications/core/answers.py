@@ -1,14 +1,14 @@
-"""The texts that `predict` is asked about, and its answers as text, CSV, TSV, JSON lines or JSON."""
+"""The answers of `predict` as text, CSV, TSV, JSON lines or JSON, written a block at a time."""
 
 import csv
-import io
 import json
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 from applications.core import outputs
-from applications.core.sources import SourceError, read_lines, read_table
+from zoo.errors import UserError
 
 
 class Answer(Protocol):
@@ -18,67 +18,100 @@ class Answer(Protocol):
         """Return the answer for JSON; what is text or a number in it becomes a column of a table."""
 
 
-def read_texts(path: Path, column: str) -> list[str]:
-    """Return the texts of a file, in order: a .txt file has one a line, an empty line is an empty text.
+@dataclass(frozen=True)
+class Answered:
+    """A text with its answer.
 
-    Args:
-        path: a .txt, CSV, TSV or JSONL file, plain, .gz or .xz.
-        column: the column of a table that holds the text.
+    Attributes:
+        text: the text; None: it is left out of what is written.
+        answer: what a task predicts for it.
+        kept: column -> value, written before the text.
 
     Raises:
-        SourceError: any fault of the file; it holds no text; a table without the column.
+        UserError: the answer or the text stands in a column of the same name as one that is kept.
     """
-    plain = path.with_suffix("") if path.suffix.lower() in (".gz", ".xz") else path
-    if plain.suffix.lower() != ".txt":
-        return [row[column] for _, row in read_table(path, [column])]
-    if texts := [line for _, line in read_lines(path)]:
-        return texts
-    raise SourceError(f"{path}: is empty; give one text a line")
+
+    text: str | None
+    answer: Answer
+    kept: Mapping[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it for JSON."""
+        return self._with(self.answer.to_dict())
+
+    def columns(self) -> dict[str, str | int | float]:
+        """Return the part that fits into a table."""
+        return self._with(self._plain_answer())
+
+    def to_line(self) -> str:
+        """Return what is kept, the answer's values and the text, with tabs between and a line end."""
+        last = [] if self.text is None else [self.text]
+        values = [*self.kept.values(), *self._plain_answer().values(), *last]
+        return "\t".join(map(_plain, values)) + "\n"
+
+    def _plain_answer(self):
+        answer = self.answer.to_dict()
+        return {name: value for name, value in answer.items() if isinstance(value, str | int | float)}
+
+    def _with(self, answer):
+        own = answer if self.text is None else {"text": self.text, **answer}
+        for name in self.kept:
+            if name in own:
+                raise UserError(
+                    f"--id-column: the answers have a column {name!r} of their own: rename it in the input"
+                )
+        return {**self.kept, **own}
 
 
-def to_lines(texts: Sequence[str], answers: Sequence[Answer]) -> str:
-    """Return a line for each answer: its values and the text, with tabs between."""
-    return "".join(
-        "\t".join(map(_plain, [*_columns(answer).values(), text])) + "\n"
-        for text, answer in zip(texts, answers, strict=True)
-    )
+@dataclass(frozen=True)
+class Format:
+    """How answers become text.
+
+    Attributes:
+        block: from some answers, and whether they are the first ones, to their text.
+        end: what stands behind the last block.
+    """
+
+    block: Callable[[Sequence[Answered], bool], str]
+    end: str = ""
 
 
-def to_jsonl(texts: Sequence[str], answers: Sequence[Answer]) -> str:
-    """Return a line of JSON for each answer, the text in it."""
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in _rows(texts, answers))
+def _lines(rows: Sequence[Answered], first: bool) -> str:
+    return "".join(row.to_line() for row in rows)
 
 
-def to_json(texts: Sequence[str], answers: Sequence[Answer]) -> str:
-    """Return a JSON list of the answers, the text in each."""
-    return outputs.to_json(_rows(texts, answers))
+def _json_lines(rows: Sequence[Answered], first: bool) -> str:
+    return "".join(json.dumps(row.to_dict(), ensure_ascii=False) + "\n" for row in rows)
 
 
-def to_csv(texts: Sequence[str], answers: Sequence[Answer], delimiter: str = ",") -> str:
-    """Return a table with a header: the text and the values of each answer."""
-    buffer = io.StringIO()
-    rows = [{"text": text, **_columns(answer)} for text, answer in zip(texts, answers, strict=True)]
-    writer = csv.DictWriter(buffer, rows[0], delimiter=delimiter, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue()
+def _json(rows: Sequence[Answered], first: bool) -> str:
+    """Return a part of a JSON list, without the end of the list and the line end before it."""
+    items = outputs.to_json([row.to_dict() for row in rows]).removeprefix("[\n").removesuffix("\n]\n")
+    return ("[\n" if first else ",\n") + items
 
 
-def to_tsv(texts: Sequence[str], answers: Sequence[Answer]) -> str:
-    """Return `to_csv` with tabs."""
-    return to_csv(texts, answers, "\t")
+def _table(delimiter: str) -> Callable[[Sequence[Answered], bool], str]:
+    def block(rows, first):
+        columns, lines = [row.columns() for row in rows], []
+        file = SimpleNamespace(write=lines.append)
+        # before Python 3.13, a carriage return is quoted only where it is a part of the line end
+        writer = csv.DictWriter(file, columns[0], delimiter=delimiter, lineterminator="\r\n")
+        if first:
+            writer.writeheader()
+        writer.writerows(columns)
+        return "".join(line.removesuffix("\r\n") + "\n" for line in lines)
+
+    return block
 
 
-FORMATS = {".txt": to_lines, ".csv": to_csv, ".tsv": to_tsv, ".jsonl": to_jsonl, ".json": to_json}
-
-
-def _rows(texts: Sequence[str], answers: Sequence[Answer]) -> list[dict[str, Any]]:
-    return [{"text": text, **answer.to_dict()} for text, answer in zip(texts, answers, strict=True)]
-
-
-def _columns(answer: Answer) -> dict[str, str | int | float]:
-    """Return the part of an answer that fits into a table."""
-    return {name: value for name, value in answer.to_dict().items() if isinstance(value, str | int | float)}
+FORMATS = {
+    ".txt": Format(_lines),
+    ".csv": Format(_table(",")),
+    ".tsv": Format(_table("\t")),
+    ".jsonl": Format(_json_lines),
+    ".json": Format(_json, end="\n]\n"),
+}
+"""Suffix -> how answers are written: a line each with tabs between, a table with a header, or JSON with all."""
 
 
 def _plain(value: str | int | float) -> str:

@@ -35,6 +35,7 @@ def model_card(
     training: Mapping[str, Any],
     *,
     command: str,
+    pretraining_command: str | None = None,
     metrics: Mapping[str, float],
     count: int,
     parameters: int,
@@ -46,6 +47,7 @@ def model_card(
         about: what the application says.
         training: `applications.core.publish.TRAINING`.
         command: that trains it.
+        pretraining_command: that trains the language model which it started from.
         metrics: of the float16 weights on the test split.
         count: examples of the test split.
         parameters: of the network.
@@ -95,7 +97,7 @@ zoo evaluate {name} --data {data} --split test
 ```
 
 {tables.markdown(facts)}
-{tables.markdown(settings)}
+{tables.markdown(settings)}{_pretraining(training, pretraining_command)}
 ## Data
 
 {about.data.strip()}
@@ -110,6 +112,31 @@ zoo evaluate {name} --data {data} --split test
 
 {about.limits.strip()}
 """
+
+
+def _pretraining(training: Mapping[str, Any], command: str | None) -> str:
+    """Return the section on the language model that a training started from."""
+    if command is None:
+        return ""
+    before = training["pretraining"]
+    facts = {
+        "examples": ", ".join(f"{size:,} {part}" for part, size in before["splits"].items()),
+        **{f"{key}, held texts": f"{value:.4g}" for key, value in before["validation"].items()},
+        "wall time": _clock(before["seconds"]),
+        "machine": before["machine"],
+    }
+    settings = [{"setting": key, "value": _words(value)} for key, value in before["recipe_values"].items()]
+    return f"""
+## Pre-training
+
+It started from a language model of texts without labels, trained once for all seeds:
+
+```
+{command}
+```
+
+{tables.markdown([{"": key, "pre-training": value} for key, value in facts.items()])}
+{tables.markdown(settings)}"""
 
 
 def portable(source: str) -> str:

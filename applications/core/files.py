@@ -5,7 +5,9 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from zoo.errors import UserError
 from zoo.preprocessing import lines
@@ -29,8 +31,8 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
 
 
 def read_table(
-    path: str | Path, columns: Sequence[str], optional: Sequence[str] = ()
-) -> Iterator[tuple[int, dict[str, str]]]:
+    path: str | Path, columns: Sequence[str], optional: Sequence[str] = (), lists: Sequence[str] = ()
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield `(line number, {column: value})` for every row of a CSV, TSV or JSONL file, streaming.
 
     CSV: commas; fields in quotation marks may hold commas, doubled quotation marks and line breaks. TSV: a
@@ -42,6 +44,7 @@ def read_table(
         path: the file; its name says the kind.
         columns: names of the columns to read.
         optional: names of columns to read if they are there; where they are not, the key is missing.
+        lists: names of columns that may hold lists in JSONL; these come as lists of text.
 
     Raises:
         SourceError: no such file or kind, not text, not UTF-8, damaged, empty, no rows, a column missing or
@@ -51,7 +54,8 @@ def read_table(
     if path.is_dir():
         raise SourceError(f"{path}: is a folder; a file is wanted")
     name = Path(path.stem if path.suffix.lower() in (".gz", ".xz") else path.name)
-    reader = {".csv": _csv_rows, ".tsv": _tsv_rows, ".jsonl": _jsonl_rows}.get(name.suffix.lower())
+    jsonl_rows = partial(_jsonl_rows, lists=lists)
+    reader = {".csv": _csv_rows, ".tsv": _tsv_rows, ".jsonl": jsonl_rows}.get(name.suffix.lower())
     if reader is None:
         kinds = ", ".join(KINDS)
         raise SourceError(f"{path}: unknown kind of file; its name must end in {kinds} (.gz and .xz too)")
@@ -123,7 +127,9 @@ def _select(
         raise SourceError(f"{path}: has no rows after the line of names; add some")
 
 
-def _jsonl_rows(path: Path, columns: Sequence[str], optional: Sequence[str]) -> Iterator:
+def _jsonl_rows(
+    path: Path, columns: Sequence[str], optional: Sequence[str], lists: Sequence[str]
+) -> Iterator:
     empty = True
     for number, line in read_lines(path):
         if not line.strip():
@@ -138,10 +144,13 @@ def _jsonl_rows(path: Path, columns: Sequence[str], optional: Sequence[str]) -> 
         for name in [*columns, *(name for name in optional if name in row)]:
             if name not in row:
                 raise missing_column(f"{path}:{number}", name, row)
-            if not isinstance(row[name], str | int | float):
+            several = name in lists and isinstance(row[name], list)
+            items = row[name] if several else [row[name]]
+            if not all(isinstance(item, str | int | float) for item in items):
                 found = json.dumps(row[name])[:60]
                 raise SourceError(f"{path}:{number}: {name}: found {found}; give text or a number")
-            values[name] = row[name] if isinstance(row[name], str) else json.dumps(row[name])
+            items = [item if isinstance(item, str) else json.dumps(item) for item in items]
+            values[name] = items if several else items[0]
         yield number, values
         empty = False
     if empty:

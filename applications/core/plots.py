@@ -28,14 +28,15 @@ NUMBERED = 20  # classes up to which a confusion matrix has its numbers written 
 
 
 class Answer(Protocol):
-    """What `predictions` draws: `zoo.tasks.Prediction` is one."""
+    """What `predictions` draws: `zoo.tasks.Prediction` is one; `labels` is None where there is one label."""
 
     label: str
     probabilities: Mapping[str, float]
+    labels: Sequence[str] | None
 
 
 def predictions(texts: Sequence[str], answers: Sequence[Answer], path: str | Path) -> Path:
-    """Draw each text with a bar for every label's probability, the chosen label in its colour.
+    """Draw each text with a bar for every label's probability, the chosen label, or labels, in its colour.
 
     Long texts are cut to two lines, characters that no installed font has become □, of many labels the most
     probable are drawn, of many texts the first.
@@ -67,8 +68,9 @@ def predictions(texts: Sequence[str], answers: Sequence[Answer], path: str | Pat
             _write(axes, left, y + line / 2, text, size=10.5, colour=INK)
             y += line
         y += 0.04
+        labels = (answer.label,) if answer.labels is None else answer.labels
         for name, value in _most_probable(answer.probabilities):
-            chosen = name == answer.label
+            chosen = name in labels
             colour = COLOURS[list(answer.probabilities).index(name) % len(COLOURS)] if chosen else "#b4bcc6"
             middle, weight = y + bar / 2, "bold" if chosen else "normal"
             _write(axes, start - 0.12, middle, names[name], 9, INK if chosen else FAINT, ha="right")

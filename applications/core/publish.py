@@ -38,6 +38,7 @@ TRAINING = {
     "splits": schema.MapOf(schema.Integer(0, 2**40), max=20),
     "validation": schema.MapOf(schema.Number(-1e300, 1e300), max=100),
     "best_epoch": schema.Optional(schema.Integer(0, 10**9)),
+    "pretraining": schema.Optional(_SETTINGS),
     "trials": schema.Optional(schema.Integer(1, 10**6)),
     "seconds": schema.Number(0, 1e9),
     "machine": schema.String(min=1),
@@ -46,8 +47,8 @@ TRAINING = {
 """What `metadata.json` of a run's preset says of its training.
 
 `recipe` is a name of the application's RECIPES, or anything else where numbers of one were changed, or
-`"finetune"`. `splits` are the numbers of examples. `trials` tells how many trainings were compared on the
-validation data until this one was chosen.
+`"finetune"`. `pretraining` says the same of the language model that it started from. `splits` are the numbers of
+examples. `trials` tells how many trainings were compared on the validation data until this one was chosen.
 """
 
 
@@ -81,7 +82,7 @@ def publish(run: Path, name: str, presets_folder: Path | None = None, *, trials:
         import_module(f"applications.{training['application']}.{part}")
         for part in ("data", "report", "card", "recipes")
     )
-    columns = {key: value for key, value in arguments.items() if key.endswith("_column")}
+    columns = {key: value for key, value in arguments.items() if key.endswith(("_column", "_separator"))}
     test = data.load(training["data"], "test", **columns)
     tasks = import_module("zoo.tasks")
     with tempfile.TemporaryDirectory() as temporary:
@@ -91,12 +92,15 @@ def publish(run: Path, name: str, presets_folder: Path | None = None, *, trials:
         task = tasks.from_preset(rounded)
         parameters = presets.read(rounded).metadata["parameters"]
     metrics = report.evaluate(task, test)
+    before = training["pretraining"]
     about = card.about(training["data"])
     text = model_card(
         name,
         about,
         training,
         command=_command(training, arguments, known.RECIPES),
+        pretraining_command=before
+        and _pretraining_command(training["application"], before, known.PRETRAINING),
         metrics=metrics,
         count=len(test),
         parameters=parameters,
@@ -133,26 +137,51 @@ def _command(training: Mapping[str, Any], arguments: Mapping[str, Any], known: M
     values = dict(training["recipe_values"])
     if training["recipe"] == "finetune":
         words = ["zoo", "finetune", portable(str(values.pop("preset")))]
-        options = [(f"--{key.replace('_', '-')}", value) for key, value in values.items()]
+        options = [_option(key, value) for key, value in values.items()]
     else:
-        changed = {}
-        for name, recipe in known.items():
-            plain = recipes.to_dict(recipe)
-            changed[name] = {
-                key: value for key, value in values.items() if key not in plain or plain[key] != value
-            }
-        nearest = min(changed, key=lambda name: (name != training["recipe"], len(changed[name])))
-        words = ["zoo", "train", training["application"], "--recipe", nearest]
-        options = [("--set", f"{key}={_setting(value)}") for key, value in changed[nearest].items()]
+        words, options = _recipe("train", training["application"], training, known)
     options += [("--data", portable(training["data"])), ("--seed", training["seed"])]
     if arguments.get("validation"):
         options.append(("--validation", portable(str(arguments["validation"]))))
     options += [
-        (f"--{key.replace('_', '-')}", value)
+        _option(key, value)
         for key, value in arguments.items()
-        if key.endswith("_column") and value != key.removesuffix("_column")
+        if (key.endswith("_column") and value != key.removesuffix("_column"))
+        or (key.endswith("_separator") and value is not None)
     ]
     return shlex.join([*words, *(str(word) for option in options for word in option), "--out", "DIR"])
+
+
+def _pretraining_command(application: str, before: Mapping[str, Any], known: Mapping[str, Any]) -> str:
+    """Return the command of a pre-training."""
+    words, options = _recipe("pretrain", application, before, known)
+    options += [("--data", portable(before["data"])), ("--seed", before["seed"])]
+    return shlex.join([*words, *(str(word) for option in options for word in option), "--out", "DIR"])
+
+
+def _recipe(
+    verb: str, application: str, training: Mapping[str, Any], known: Mapping[str, Any]
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the words that name the nearest recipe in `known`, and what it takes as `--set` besides."""
+    changed = {}
+    for name, recipe in known.items():
+        plain = recipes.to_dict(recipe)
+        changed[name] = {
+            key: value
+            for key, value in training["recipe_values"].items()
+            if key not in plain or plain[key] != value
+        }
+    nearest = min(changed, key=lambda name: (name != training["recipe"], len(changed[name])))
+    words = ["zoo", verb, application, "--recipe", nearest]
+    return words, [("--set", f"{key}={_setting(value)}") for key, value in changed[nearest].items()]
+
+
+def _option(key: str, value: Any) -> tuple[Any, ...]:
+    """Return the words of an option."""
+    name = key.replace("_", "-")
+    if isinstance(value, bool):
+        return (f"--{name}" if value else f"--no-{name}",)
+    return f"--{name}", value
 
 
 def _setting(value: Any) -> str:

@@ -1,13 +1,18 @@
-"""How fast a task answers: one text at a time, and many."""
+"""How fast a task answers: one text at a time, many, and a whole file."""
 
+import json
 import statistics
+import tempfile
 import time
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from applications.core import backend
+from applications.core import backend, stream
+from applications.core.answers import FORMATS
 from zoo import presets
+from zoo.errors import UserError
 
 
 def speed(task: Any, texts: Sequence[str], *, repeats: int = 200, rounds: int = 5) -> dict[str, float]:
@@ -20,8 +25,8 @@ def speed(task: Any, texts: Sequence[str], *, repeats: int = 200, rounds: int = 
         rounds: how often all texts are predicted.
 
     Returns:
-        `latency_ms`, the median of the single texts, `latency_ms_90`, the time that nine of ten stay under, and
-        `texts_per_second`, the median of the rounds.
+        `latency_ms`, the median of the single texts, `latency_ms_90`, the time that nine of ten stay under,
+        `texts_per_second`, the median of the rounds, and `streamed_texts_per_second`, that of `streaming`.
     """
     single = [_seconds(task, [text]) for text in (*texts[:repeats], *texts[:repeats])][
         -min(repeats, len(texts)) :
@@ -32,21 +37,61 @@ def speed(task: Any, texts: Sequence[str], *, repeats: int = 200, rounds: int = 
         "latency_ms": 1000 * statistics.median(single),
         "latency_ms_90": 1000 * sorted(single)[int(0.9 * len(single))],
         "texts_per_second": statistics.median(rates),
+        "streamed_texts_per_second": streaming(task, texts, rounds=rounds),
     }
 
 
-def measure(preset: str, source: str, split: str | None = None) -> dict[str, Any]:
+def streaming(task: Any, texts: Sequence[str], *, rounds: int = 5) -> float:
+    """Return the texts a second from a JSONL file to a CSV file, as `zoo predict --input` answers them.
+
+    Reading, cleaning, tokenising, the network and writing count; what is compiled at the first time does too,
+    unless the task has answered texts like these before.
+
+    Args:
+        task: as for `speed`.
+        texts: raw texts.
+        rounds: how often it is measured; the median is returned.
+    """
+    rates = []
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "texts.jsonl")
+        with open(source, "w", encoding="utf-8") as file:
+            file.writelines(json.dumps({"text": text}) + "\n" for text in texts)
+        for number in range(rounds):
+            began = time.perf_counter()
+            with stream.writing_file(Path(folder, f"{number}.csv"), FORMATS[".csv"]) as put:
+                for block in stream.predict(task, stream.read_rows(source, "text")):
+                    put(block)
+            rates.append(len(texts) / (time.perf_counter() - began))
+    return statistics.median(rates)
+
+
+def measure(
+    preset: str, source: str, split: str | None = None, texts: int | None = None, rounds: int = 5
+) -> dict[str, Any]:
     """Return the `speed` of a preset on the texts of a source, with the versions it depends on.
 
+    Args:
+        preset: a shipped name, a preset folder or a run folder.
+        source: where the texts come from, as for `zoo evaluate --data`.
+        split: of the source.
+        texts: how many of its texts, at even distances from one another; None: all.
+        rounds: how often they are predicted.
+
     Raises:
-        UserError: no such preset or source.
+        UserError: no such preset or source, or a number below 1.
     """
+    for name, value in (("--texts", texts), ("--rounds", rounds)):
+        if value is not None and value < 1:
+            raise UserError(f"{name}: got {value}; give a whole number of at least 1")
     folder = presets.resolve(preset)
     application = presets.read(folder).metadata["application"]
-    texts = import_module(f"applications.{application}.data").load(source, split).texts
+    found = import_module(f"applications.{application}.data").load(source, split).texts
+    if texts is not None and texts < len(found):
+        found = [found[number * len(found) // texts] for number in range(texts)]
     with backend.starting():
         task = import_module("zoo.tasks").from_preset(folder)
-    return {**speed(task, texts), "count": len(texts), **backend.versions()}
+    return {**speed(task, found, rounds=rounds), "count": len(found), **backend.versions()}
 
 
 def _seconds(task: Any, texts: Sequence[str]) -> float:

@@ -1,7 +1,8 @@
 """Two baselines that need no network: TF-IDF with logistic regression, and NB-SVM (Wang & Manning, 2012).
 
 Both see single tokens and pairs of neighbours of the cleaned text. Both are linear, one class against the
-rest; with two classes there is one such decision. Their numbers are chosen on validation data, or, where
+rest; with two classes there is one such decision, and where a text may have several labels one for each of
+them. Their numbers are chosen on validation data, or, where
 there is none, on a tenth of the training data held back; then they are fitted to all training data. The test
 data is looked at once.
 """
@@ -10,21 +11,23 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from applications.core.datasets import TextDataset
 from zoo.errors import UserError
-from zoo.metrics import accuracy, classification_metrics, log_loss
 from zoo.preprocessing.text import canonical
+
+if TYPE_CHECKING:
+    from zoo.tasks import Labels
 
 COSTS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 MIXTURES = (0.25, 0.5, 0.75, 1.0)
 SCALES = tuple(round(10 ** (power / 10), 3) for power in range(-10, 11))
 
 Data = tuple[Any, np.ndarray]
-"""Counts, sparse `(n, features)`, and classes `(n,)`."""
+"""Counts, sparse `(n, features)`, and what `truth` returns."""
 Scores = Callable[[Any], np.ndarray]
 """From a sparse matrix `(n, features)` to decisions `(n,)`, positive for the class."""
 
@@ -49,7 +52,7 @@ class Baseline:
 def measure(
     train: TextDataset,
     test: TextDataset,
-    labels: Sequence[str],
+    labels: "Labels",
     *,
     validation: TextDataset | None = None,
     seed: int = 0,
@@ -59,50 +62,57 @@ def measure(
     Args:
         train: what is fitted.
         test: what is measured.
-        labels: the names of the classes, in the order of the task that is measured beside.
+        labels: those of the task that is measured beside; its temperature and thresholds do not count.
         validation: what the numbers are chosen on.
         seed: of the tenth that is held back if there is no validation data.
 
     Raises:
-        UserError: a dataset has no labels, or a label that is not among `labels`.
+        UserError: as `truth`.
     """
+    labels = labels.forget()
     began = time.monotonic()
     vectorizer = _vectorizer()
-    x, y = vectorizer.fit_transform(train.texts), class_numbers(train, labels)
-    x_test, y_test = vectorizer.transform(test.texts), class_numbers(test, labels)
+    x, y = vectorizer.fit_transform(train.texts), truth(train, labels)
+    x_test, y_test = vectorizer.transform(test.texts), truth(test, labels)
     if validation is None:
         held = _tenth(y, seed)
         kept = np.setdiff1d(np.arange(len(y)), held)
         fitted, chosen_on = (x[kept], y[kept]), (x[held], y[held])
     else:
         fitted = x, y
-        chosen_on = vectorizer.transform(validation.texts), class_numbers(validation, labels)
+        chosen_on = vectorizer.transform(validation.texts), truth(validation, labels)
     rows, counting = [], time.monotonic() - began
     for baseline in (TFIDF_REGRESSION, NB_SVM):
         began = time.monotonic()
-        numbers = _choose(baseline, fitted, chosen_on, len(labels))
-        probabilities = _fit(baseline, (x, y), numbers, len(labels))(x_test)
-        metrics = classification_metrics(probabilities, y_test)
+        numbers = _choose(baseline, fitted, chosen_on, labels)
+        probabilities = _fit(baseline, (x, y), numbers, labels)(x_test)
+        metrics = labels.metrics(probabilities, y_test)
         seconds = round(counting + time.monotonic() - began, 1)
         rows.append({"model": baseline.name, **metrics, "seconds": seconds, "chosen": numbers})
     return rows
 
 
-def class_numbers(dataset: TextDataset, labels: Sequence[str]) -> np.ndarray:
-    """Return the labels of a dataset as `(n,)` integers, their places in `labels`.
+def truth(dataset: TextDataset, labels: "Labels") -> np.ndarray:
+    """Return the labels of a dataset as `labels.truth` does: places `(n,)`, or `(n, k)` booleans.
 
     Raises:
-        UserError: there are no labels, or one that is not among `labels`.
+        UserError: there are no labels, one that is not among `labels`, or several for a text where one is meant.
     """
     if dataset.labels is None:
         raise UserError(f"{dataset.source}: has no labels to measure by")
-    places = {name: place for place, name in enumerate(labels)}
-    for row, label in enumerate(dataset.labels):
-        if label not in places:
-            raise UserError(
-                f"{dataset.source}: text {row + 1} has the label {label!r}; known are {', '.join(labels)}"
-            )
-    return np.array([places[label] for label in dataset.labels], dtype=np.int64)
+    if dataset.multi_label != labels.multi_label:
+        said = ("a list of labels for each text", "one label for each text")
+        found, wanted = said if dataset.multi_label else said[::-1]
+        raise UserError(
+            f"{dataset.source}: has {found}, the model gives {wanted}; name the right column, or what separates "
+            "labels by --label-separator"
+        )
+    known = set(labels.names)
+    for row, label in enumerate(dataset.labels, 1):
+        for name in label if labels.multi_label else [label]:
+            if name not in known:
+                raise UserError(f"{dataset.source}: text {row} has the label {name!r}; known are {labels}")
+    return labels.truth(dataset.labels)
 
 
 def _vectorizer() -> Any:
@@ -115,13 +125,15 @@ def _vectorizer() -> Any:
 
 
 def _tenth(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Return the rows of about a tenth of every class, drawn by `seed`."""
+    """Return the rows of about a tenth of every class, drawn by `seed`; of several labels a tenth of all."""
     order = np.random.default_rng(seed).permutation(len(labels))
+    if labels.ndim == 2:
+        return order[::10]
     return np.concatenate([order[labels[order] == label][::10] for label in np.unique(labels)])
 
 
-def _choose(baseline: Baseline, fitted: Data, held: Data, classes: int) -> dict[str, float]:
-    """Return the numbers with the best accuracy on `held`, of equally good ones the first, and their scale.
+def _choose(baseline: Baseline, fitted: Data, held: Data, labels: "Labels") -> dict[str, float]:
+    """Return the numbers with the best accuracy (or micro-F1) on `held`, of equals the first, and their scale.
 
     The scale is a factor for the decisions, which sharpens or flattens the probabilities: the one with the
     smallest log-loss on `held`.
@@ -129,38 +141,49 @@ def _choose(baseline: Baseline, fitted: Data, held: Data, classes: int) -> dict[
     prepare = baseline.prepare(fitted[0])
     x, x_held = prepare(fitted[0]), prepare(held[0])
     others = [name for name in baseline.grid if name != "C"]
-    best, best_accuracy, best_scores = {}, -1.0, []
+    best, best_value, best_scores = {}, -1.0, []
+
+    def measured(scores, scale=1.0):
+        return labels.metrics(_probabilities(scores, labels, scale), held[1])
+
     for C in baseline.grid["C"]:
-        deciders = [baseline.decide(x, fitted[1] == number, C) for number in _decisions(classes)]
+        deciders = [baseline.decide(x, positive, C) for positive in _decisions(fitted[1], labels)]
         for values in product(*(baseline.grid[name] for name in others)):
             numbers = dict(zip(others, values, strict=True))
             scores = [decide(**numbers)(x_held) for decide in deciders]
-            found = accuracy(_probabilities(scores), held[1])
-            if found > best_accuracy:
-                best, best_accuracy, best_scores = {"C": C, **numbers}, found, scores
-    losses = [log_loss(_probabilities(best_scores, scale), held[1]) for scale in SCALES]
+            found = measured(scores)[labels.headline]
+            if found > best_value:
+                best, best_value, best_scores = {"C": C, **numbers}, found, scores
+    losses = [measured(best_scores, scale)["log_loss"] for scale in SCALES]
     return {**best, "scale": SCALES[int(np.argmin(losses))]}
 
 
 def _fit(
-    baseline: Baseline, train: Data, numbers: dict[str, float], classes: int
+    baseline: Baseline, train: Data, numbers: dict[str, float], labels: "Labels"
 ) -> Callable[[Any], np.ndarray]:
-    """Return a function from counts to probabilities `(n, classes)`."""
-    counts, labels = train
+    """Return a function from counts to probabilities `(n, labels)`."""
+    counts, y = train
     prepare = baseline.prepare(counts)
     x = prepare(counts)
     mixed = {name: value for name, value in numbers.items() if name not in ("C", "scale")}
-    scores = [baseline.decide(x, labels == number, numbers["C"])(**mixed) for number in _decisions(classes)]
-    return lambda counts: _probabilities([score(prepare(counts)) for score in scores], numbers["scale"])
+    scores = [baseline.decide(x, positive, numbers["C"])(**mixed) for positive in _decisions(y, labels)]
+    return lambda counts: _probabilities(
+        [score(prepare(counts)) for score in scores], labels, numbers["scale"]
+    )
 
 
-def _decisions(classes: int) -> Sequence[int]:
-    return [1] if classes == 2 else range(classes)
+def _decisions(y: np.ndarray, labels: "Labels") -> Sequence[np.ndarray]:
+    """Return what each decision is to be, `(n,)` booleans: of two classes the second, else each one's presence."""
+    if labels.multi_label:
+        return y.T
+    return [y == number for number in ([1] if len(labels.names) == 2 else range(len(labels.names)))]
 
 
-def _probabilities(scores: list[np.ndarray], scale: float = 1.0) -> np.ndarray:
-    """Return `(n, classes)`: the logistic function of each decision; for more than two, made to sum to 1."""
+def _probabilities(scores: list[np.ndarray], labels: "Labels", scale: float) -> np.ndarray:
+    """Return `(n, labels)`: the logistic function of each decision; of more than two classes, made to sum to 1."""
     each = 0.5 * (1 + np.tanh(0.5 * scale * np.stack(scores, axis=1)))
+    if labels.multi_label:
+        return each
     if len(scores) == 1:
         return np.concatenate([1 - each, each], axis=1)
     each = np.maximum(each, 1e-12)

@@ -2,20 +2,20 @@
 
 from applications.core.cards import About
 
-_DATA = {  # corpus -> (what it is, its licence)
-    "sst": (
-        """
+_TREEBANK = """
 The Stanford Sentiment Treebank: sentences of film reviews from Rotten Tomatoes, with the sentiment that
-people gave to every phrase of their parse trees. SST-2 leaves out the neutral sentences. Socher, Perelygin,
-Wu, Chuang, Manning, Ng & Potts (2013), Recursive Deep Models for Semantic Compositionality Over a Sentiment
-Treebank, EMNLP. No text from outside it was used.
-""",
-        """
+people gave to every phrase of their parse trees. {labels} Socher, Perelygin, Wu, Chuang, Manning, Ng & Potts
+(2013), Recursive Deep Models for Semantic Compositionality Over a Sentiment Treebank, EMNLP. No text from
+outside it was used.
+"""
+_TREEBANK_LICENCE = """
 The authors state none. The treebank is customarily redistributed for research, and weights trained on it
 are widely published; these follow that custom. Its text is not part of the preset, its vocabulary of
 subwords is.
-""",
-    ),
+"""
+_DATA = {  # corpus -> (what it is, its licence)
+    "sst": (_TREEBANK.format(labels="SST-2 leaves out the neutral sentences."), _TREEBANK_LICENCE),
+    "sst5": (_TREEBANK.format(labels="SST-5 tells five degrees apart."), _TREEBANK_LICENCE),
     "imdb": (
         """
 The Large Movie Review Dataset: reviews of films by users of IMDb, 25,000 to train and 25,000 to test. Maas,
@@ -34,12 +34,19 @@ part of the preset, its vocabulary of subwords is.
 }
 _OWN = ("Data of whoever trained it.", "To be stated by whoever publishes the preset.")
 
+_SUMMARIES = {  # corpus -> what a classifier of it does
+    "sst5": "Tells how negative or positive a text is, in five degrees, with probabilities.",
+    **dict.fromkeys(
+        ("sst", "imdb", "builtin"), "Tells whether a text is negative or positive, with probabilities."
+    ),
+}
+
 _USE = """
 Texts of the kind that it was trained on. For others, fine-tune it (`zoo finetune`) and measure it on some
 of them (`zoo evaluate`).
 """
 _LIMITS = """
-Every text gets one of the labels, also one that holds no opinion, holds several, or is in another language.
+A text gets its labels also where it holds no opinion, holds several, or is in another language.
 Irony, comparisons and knowledge of the world are mostly beyond it. It has learned what its data associates
 with names, groups and topics: do not let it decide about people. A probability is an estimate; the
 calibration error above tells how far it was off on the test split.
@@ -54,9 +61,10 @@ model.predict(["A wonderful little film.", "Two hours I will never get back."])
 
 def about(source: str) -> About:
     """Return what to say of a classifier that was trained on `source`."""
-    data, licence = _DATA.get(source.partition(":")[0], _OWN)
+    corpus = source.partition(":")[0]
+    data, licence = _DATA.get(corpus, _OWN)
     return About(
-        summary="Tells whether a text is negative or positive, with probabilities.",
+        summary=_SUMMARIES.get(corpus, "Tells which of its labels a text has, with probabilities."),
         data=data,
         licence=licence,
         use=_USE,

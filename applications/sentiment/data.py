@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 
 import numpy as np
 
@@ -16,14 +17,18 @@ from zoo.preprocessing.text import canonical
 NAMES = {"0": "negative", "1": "positive", "neg": "negative", "pos": "positive"}
 """What the corpora write, and the label that it means."""
 
+DEGREES = ("very negative", "negative", "neutral", "positive", "very positive")
+"""The labels of SST-5, and what the treebank's numbers 0 to 4 mean."""
+
 _ALIASES = {"dev": "validation", "valid": "validation", "val": "validation", "unsup": "unsupervised"}
 _FILE_NAMES = {"validation": ("dev", "validation", "valid"), "unsupervised": ("unsup", "unsupervised")}
 _SPLITS = {
     "builtin": ("train", "validation", "test"),
     "sst": ("train", "validation", "test"),
+    "sst5": ("train", "validation", "test"),
     "imdb": ("train", "test", "unsupervised"),
 }
-CORPORA = ("sst", "imdb")
+CORPORA = ("sst", "sst5", "imdb")
 """The names that this application knows as CORPUS in `CORPUS:PATH`."""
 
 
@@ -33,23 +38,28 @@ def load(
     text_column: str = "text",
     label_column: str = "label",
     require_labels: bool = True,
+    label_separator: str | None = None,
 ) -> TextDataset:
     """Load texts and labels.
 
     `builtin`, `sst:PATH` and `imdb:PATH` have the labels "negative" and "positive"; so has a TFDS name whose
-    classes are "neg" and "pos". Anything else keeps the labels that stand in it, as text.
+    classes are "neg" and "pos". `sst5:PATH` has `DEGREES`. Anything else keeps the labels that stand in it, as
+    text. Lists of labels in JSON lines give a text any number of labels.
 
     Args:
-        source: see `applications.core.sources.parse`; the corpora are `sst` and `imdb`.
+        source: see `applications.core.sources.parse`; the corpora are `CORPORA`.
         split: `train`, `validation` (or `dev`), `test`; for TFDS anything that TFDS takes. A plain file is
             used whole without it; with it, the rows are taken whose column `split` says so. For a folder it
             names the sub-folder that holds the sub-folders of the labels.
         text_column: name of the column (for TFDS the feature) of the text.
         label_column: name of the column of the label.
         require_labels: whether a source without labels is a fault; if it is not, `labels` is None there.
+        label_separator: what stands between the labels of a text, which then may have any number; an empty
+            column is none.
 
     Raises:
-        SourceError: any fault of the source (see `sources`), an unknown or missing split, an empty label.
+        SourceError: any fault of the source (see `sources`), an unknown or missing split, an empty label, a list
+            of labels for some texts alone.
     """
     where = sources.parse(source, CORPORA)
     if where.kind != "tfds":
@@ -68,13 +78,19 @@ def load(
         rows = _table(where.value, split, text_column, label_column, require_labels)
     texts, labels = [], []
     for place, text, label in rows:
-        if require_labels and not label:
+        label = _split(label, label_separator)
+        if require_labels and label in (None, ""):
             raise SourceError(f"{place}: no label; give every text one")
+        if len({type(label), *map(type, labels[:1])} - {NoneType}) > 1:
+            raise SourceError(
+                f"{place}: found {label!r} after {labels[0]!r}; give all texts lists of labels, or none"
+            )
         texts.append(text)
         labels.append(label)
     if not texts:
         raise SourceError(f"{where}: holds no texts")
-    return TextDataset(texts, labels if all(labels) else None, str(where), split)
+    order = DEGREES if where.kind == "sst5" else ()
+    return TextDataset(texts, None if None in labels or "" in labels else labels, str(where), split, order)
 
 
 def load_training(
@@ -82,6 +98,7 @@ def load_training(
     text_column: str = "text",
     label_column: str = "label",
     *,
+    label_separator: str | None = None,
     fraction: float = 0.1,
     seed: int = 0,
 ) -> tuple[TextDataset, TextDataset]:
@@ -96,10 +113,11 @@ def load_training(
     """
     where = sources.parse(source, CORPORA)
     names = sources.tfds_splits(where.value) if where.kind == "tfds" else _SPLITS.get(where.kind, ())
-    training = load(source, "train" if names else None, text_column, label_column)
+    columns = {"text_column": text_column, "label_column": label_column, "label_separator": label_separator}
+    training = load(source, "train" if names else None, **columns)
     sources.require_classes(training)
     if "validation" in names:
-        return training, load(source, "validation", text_column, label_column)
+        return training, load(source, "validation", **columns)
     return sources.split_validation(training, fraction, seed)
 
 
@@ -114,11 +132,7 @@ def load_texts(source: str, text_column: str = "text") -> list[str]:
     where = sources.parse(source, CORPORA)
     names = sources.tfds_splits(where.value) if where.kind == "tfds" else _SPLITS.get(where.kind, ())
     splits = [name for name in names if name in ("train", "unsupervised")] or [None]
-    return [
-        text
-        for split in splits
-        for text in load(source, split, text_column, require_labels=False).texts
-    ]
+    return [text for split in splits for text in load(source, split, text_column, require_labels=False).texts]
 
 
 @dataclass(frozen=True)
@@ -190,8 +204,16 @@ def _name(label: str | None) -> str | None:
     return NAMES[label] if label in ("neg", "pos") else label
 
 
-# Each reader below yields (place for messages, text, label or None).
-_Rows = Iterator[tuple[str, str, str | None]]
+def _split(label: str | list[str] | None, separator: str | None) -> str | tuple[str, ...] | None:
+    """Return a label, or the different labels where there may be several."""
+    if label is None or (isinstance(label, str) and separator is None):
+        return label
+    names = [name.strip() for name in (label if isinstance(label, list) else label.split(separator))]
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+# Each reader below yields (place for messages, text, label, labels or None).
+_Rows = Iterator[tuple[str, str, str | list[str] | None]]
 
 
 def _builtin(_: str, split: str) -> _Rows:
@@ -204,13 +226,13 @@ def _builtin(_: str, split: str) -> _Rows:
 def _table(path: str, split: str | None, text_column: str, label_column: str, require_labels: bool) -> _Rows:
     columns = [text_column, *([label_column] if require_labels else []), *(["split"] if split else [])]
     found = set()
-    for number, row in sources.read_table(path, columns, [label_column]):
+    for number, row in sources.read_table(path, columns, [label_column], [label_column]):
         label = row.get(label_column)
         if split:
             found.add(row["split"])
             if _ALIASES.get(row["split"], row["split"]) != split:
                 continue
-        yield f"{path}:{number}", row[text_column], None if label is None else label.strip()
+        yield f"{path}:{number}", row[text_column], label.strip() if isinstance(label, str) else label
     if split and split not in {_ALIASES.get(name, name) for name in found}:
         raise SourceError(
             f"{path}: the column 'split' has no row {split!r}; it has {', '.join(sorted(found))}"
@@ -233,6 +255,7 @@ def _folder(path: Path, split: str | None) -> _Rows:
 
 
 _STSA = ("stsa.binary.{0}", "stsa.binary.{0}.txt")
+_STSA_FINE = ("stsa.fine.{0}", "stsa.fine.{0}.txt")
 _TREES = ("trees.{0}.txt", "trees/{0}.txt", "{0}.txt")
 _GLUE = ("{0}.tsv",)
 
@@ -254,18 +277,12 @@ def _sst(path: str, split: str) -> _Rows:
     if not folder.is_dir():
         raise SourceError(f"sst:{path}: is a file; give the folder that holds the files of the corpus")
     if file := _find(folder, split, _STSA):
-        for number, line in sources.read_lines(file):
-            label, _, text = line.partition(" ")
-            if label not in ("0", "1") or not text:
-                raise SourceError(
-                    f"{file}:{number}: found {line[:40]!r}; expected 0 or 1, a space and a sentence"
-                )
-            yield f"{file}:{number}", text, NAMES[label]
+        for place, label, text in _numbered(file, "01"):
+            yield place, text, NAMES[label]
     elif file := _find(folder, split, _TREES):
-        for number, line in sources.read_lines(file):
-            for label, words in list(_nodes(f"{file}:{number}", line))[-1:]:  # the root comes last
-                if label != 2:
-                    yield f"{file}:{number}", " ".join(words), "positive" if label > 2 else "negative"
+        for place, label, text in _roots(file):
+            if label != 2:
+                yield place, text, "positive" if label > 2 else "negative"
     elif file := _find(folder, split, _GLUE):
         for number, row in sources.read_table(file, ["sentence"], ["label"]):
             label = row.get("label")  # GLUE keeps the labels of its test split to itself
@@ -277,6 +294,43 @@ def _sst(path: str, split: str) -> _Rows:
             f"sst:{path}: holds no split {split!r}: looked for stsa.binary.*, trees.*.txt and GLUE's *.tsv; "
             "give the folder that holds them"
         )
+
+
+def _sst5(path: str, split: str) -> _Rows:
+    """Read SST-5 from the files of Kim (2014, `stsa.fine.*`), or from the trees."""
+    folder = Path(path)
+    if not folder.is_dir():
+        raise SourceError(f"sst5:{path}: is a file; give the folder that holds the files of the corpus")
+    if file := _find(folder, split, _STSA_FINE):
+        rows = _numbered(file, "01234")
+    elif file := _find(folder, split, _TREES):
+        rows = _roots(file)
+    else:
+        raise SourceError(
+            f"sst5:{path}: holds no split {split!r}: looked for stsa.fine.* and trees.*.txt; give the folder that "
+            "holds them"
+        )
+    for place, label, text in rows:
+        yield place, text, DEGREES[int(label)]
+
+
+def _numbered(file: Path, labels: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (place, label, sentence) for lines such as "1 it works"; a label is one of the characters `labels`."""
+    for number, line in sources.read_lines(file):
+        label, _, text = line.partition(" ")
+        if label not in tuple(labels) or not text:
+            expected = f"{', '.join(labels[:-1])} or {labels[-1]}"
+            raise SourceError(
+                f"{file}:{number}: found {line[:40]!r}; expected {expected}, a space and a sentence"
+            )
+        yield f"{file}:{number}", label, text
+
+
+def _roots(file: Path) -> Iterator[tuple[str, int, str]]:
+    """Yield (place, label, sentence) for the root of every tree."""
+    for number, line in sources.read_lines(file):
+        for label, words in list(_nodes(f"{file}:{number}", line))[-1:]:  # the root comes last
+            yield f"{file}:{number}", label, " ".join(words)
 
 
 def _imdb(path: str, split: str) -> _Rows:
@@ -306,7 +360,7 @@ def _imdb(path: str, split: str) -> _Rows:
             yield str(file), text, NAMES.get(name)
 
 
-_READERS = {"builtin": _builtin, "sst": _sst, "imdb": _imdb}
+_READERS = {"builtin": _builtin, "sst": _sst, "sst5": _sst5, "imdb": _imdb}
 
 
 def _nodes(place: str, line: str) -> Iterator[tuple[int, list[str]]]:

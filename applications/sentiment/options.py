@@ -3,5 +3,5 @@
 NAME = "sentiment"
 TASK = "SentimentClassifier"
 SUMMARY = "Classify texts: negative or positive, or any labels that your data has."
-# Options of `train`, `finetune` and `evaluate` that name a column, and the column that is read without them.
-COLUMNS = {"text_column": "text", "label_column": "label"}
+# Options of `train`, `finetune` and `evaluate` that say how a table is read, and what is taken without them.
+COLUMNS = {"text_column": "text", "label_column": "label", "label_separator": None}

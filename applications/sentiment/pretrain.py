@@ -23,6 +23,7 @@ _TASK = (
     "embedding_dim",
     "input_dropout",
     "output_dropout",
+    "region",
     "samples",
 )
 _FIT = (
@@ -64,7 +65,7 @@ def pretrain(
     """
     texts = data.load_texts(source, text_column)
     order = np.random.default_rng(seed).permutation(len(texts))
-    held, kept = order[: recipe.held_texts], np.sort(order[recipe.held_texts :])
+    held, kept = order[: recipe.held_texts], np.sort(order[recipe.held_texts :][: recipe.examples])
     if not len(kept):
         raise UserError(
             f"{source}: {len(texts)} texts, of which held_texts={recipe.held_texts} are held back; give more texts"

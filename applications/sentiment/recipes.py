@@ -1,6 +1,7 @@
 """Every number of a training."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -9,20 +10,36 @@ class Recipe:
 
     Attributes:
         phrases: learn from every labelled phrase of the treebank, in five degrees from very negative to very
-            positive, instead of from its sentences in two; for `sst:` alone.
+            positive, instead of from its sentences; for `sst:` and `sst5:`.
+        examples: learn from so many texts, drawn by the seed, instead of from all: for quick trials.
+        pretrained: a language model to start from, the run or preset of a `zoo pretrain`; its pieces, cell, units
+            and embeddings count.
+        unlabelled: whether `virtual_adversarial` also sees the texts of the split `unsupervised`.
         model_type: kind of subwords, `"unigram"` or `"bpe"`.
+        truncation: which `max_length` ids of a longer text are learned from: `"head"`, `"tail"`, or `"both"`, half
+            of them from either end.
+        class_weight: `"balanced"`, so that rare labels weigh more, or weights of labels, "negative:1,positive:2".
+        monitor: what chooses the best epoch; None: `"val_accuracy"`, of several labels a text `"val_micro_f1"`.
+        calibrate: whether the validation data choose a temperature afterwards; it changes probabilities, no answer.
+        threshold: by which metric the validation data choose from which probability on a label is answered: the
+            second one of two, or each of several; None: the most probable one is, or from 0.5 on.
     """
 
     phrases: bool = False
+    examples: int | None = None
     vocabulary_size: int = 8000
     model_type: str = "unigram"
     max_length: int = 512
+    truncation: str = "head"
     cell: str = "lstm"
     units: int = 128
     layers: int = 1
     bidirectional: bool = True
     residual: bool = False
     embedding_dim: int = 128
+    ngrams: int = 1
+    ngram_buckets: int = 50_000
+    ngram_units: int = 16
     pooling: str = "mean+max"
     head_units: int = 0
     word_dropout: float = 0.0
@@ -41,10 +58,19 @@ class Recipe:
     weight_decay: float = 0.0
     clipnorm: float = 1.0
     averaging: float = 0.998
+    pretrained: str | None = None
+    discriminative: float = 1.0
+    gradual_unfreezing: float = 0.0
+    adversarial: float = 0.0
+    virtual_adversarial: float = 0.0
+    unlabelled: bool = False
     label_smoothing: float = 0.0
     subword_sampling: float = 0.0
-    monitor: str = "val_accuracy"
+    class_weight: str | None = None
+    monitor: str | None = None
     patience: int | None = None
+    calibrate: bool = True
+    threshold: Literal["accuracy", "f1"] | None = None
 
 
 @dataclass(frozen=True)
@@ -52,9 +78,11 @@ class Pretraining:
     """A language model and how it learns; the names are those of `LanguageModel` and its `fit`.
 
     Attributes:
+        examples: learn from so many texts, drawn by the seed, instead of from all: for quick trials.
         held_texts: how many texts are held back to tell the perplexity.
     """
 
+    examples: int | None = None
     held_texts: int = 500
     vocabulary_size: int = 16_000
     vocabulary_texts: int = 20_000
@@ -66,6 +94,7 @@ class Pretraining:
     embedding_dim: int = 160
     input_dropout: float = 0.0
     output_dropout: float = 0.0
+    region: int = 1
     samples: int = 1024
     epochs: int = 2
     batch_size: int = 64

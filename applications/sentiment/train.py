@@ -6,19 +6,26 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from applications.core import backend, recipes, sources
 from applications.core.datasets import TextDataset
 from applications.sentiment import data
 from applications.sentiment import report as reports
 from applications.sentiment.recipes import FINETUNE, RECIPES, Recipe
+from zoo import presets
 from zoo.errors import UserError
 from zoo.preprocessing import TextPreprocessor
-from zoo.tasks import SentimentClassifier
+from zoo.tasks import Labels, LanguageModel, SentimentClassifier
+from zoo.tasks.labels import ClassWeight
 
-# The treebank's degrees, 0 to 4, that make up the labels: a neutral phrase counts for neither.
-_PHRASE_GROUPS = {"negative": [0, 1], "positive": [3, 4]}
+# What the treebank's degrees, 0 to 4, are to each corpus: of two labels, a neutral phrase counts for neither.
+_PHRASE_LABELS = {
+    "sst": Labels(["negative", "positive"], groups=[[0, 1], [3, 4]]),
+    "sst5": Labels(data.DEGREES),
+}
 
-_TEXT = ("vocabulary_size", "model_type", "max_length")
+_TEXT = ("vocabulary_size", "model_type", "max_length", "truncation")
 _NETWORK = (
     "cell",
     "units",
@@ -26,6 +33,9 @@ _NETWORK = (
     "bidirectional",
     "residual",
     "embedding_dim",
+    "ngrams",
+    "ngram_buckets",
+    "ngram_units",
     "pooling",
     "head_units",
     "word_dropout",
@@ -37,7 +47,10 @@ _NETWORK = (
     "word_vectors",
     "embedding_trainable",
 )
-_FIT = tuple(field.name for field in fields(Recipe) if field.name not in ("phrases", *_TEXT, *_NETWORK))
+_ENCODER = ("cell", "units", "bidirectional", "embedding_dim")  # which a pre-trained encoder settles
+_BEFORE = ("recipe", "recipe_values", "data", "seed", "splits", "validation", "seconds", "machine")
+_HERE = ("phrases", "examples", "pretrained", "unlabelled")  # what this file does
+_FIT = tuple(field.name for field in fields(Recipe) if field.name not in (*_HERE, *_TEXT, *_NETWORK))
 
 
 def train(
@@ -48,11 +61,15 @@ def train(
     validation: str | None = None,
     text_column: str = "text",
     label_column: str = "label",
+    label_separator: str | None = None,
     seed: int = 0,
     report: bool = True,
     progress: bool = True,
 ) -> Path:
     """Train a network from scratch and return the folder of its preset, `out/preset`.
+
+    The validation data choose the best epoch, and then the temperature and the thresholds that the recipe asks for;
+    the metrics in `metadata.json` are those of what they chose.
 
     Args:
         recipe: every number of the training.
@@ -62,6 +79,7 @@ def train(
             tenth of it.
         text_column: name of the column of the texts.
         label_column: name of the column of the labels.
+        label_separator: what stands between the labels of a text, where it may have any number.
         seed: of everything that is drawn.
         report: whether to write `out/report/`: the validation split's numbers with baselines, and pictures.
         progress: whether to show a line for each epoch on standard error.
@@ -71,28 +89,40 @@ def train(
         UserError: the recipe does not fit the data; `out` holds another run.
         DivergedError: the loss is no longer finite.
     """
-    training, held = _load(source, validation, text_column, label_column, seed)
+    columns = {"text_column": text_column, "label_column": label_column, "label_separator": label_separator}
+    training, held = _load(source, validation, columns, seed)
     values = recipes.to_dict(recipe)
-    texts, targets, groups = training.texts, training.labels, None
-    sentences = training.texts
+    texts, targets, sentences = training.texts, training.labels, training.texts
+    labels = Labels(training.label_names, multi_label=training.multi_label)
     if recipe.phrases:
         where = sources.parse(source, data.CORPORA)
-        if where.kind != "sst":
-            raise UserError(f"recipe: phrases=true reads the treebank, sst:PATH, not {source}")
+        if where.kind not in _PHRASE_LABELS:
+            raise UserError(f"recipe: phrases=true reads the treebank, sst:PATH or sst5:PATH, not {source}")
+        labels = _PHRASE_LABELS[where.kind]
         phrases = data.load_phrases(where.value)
         texts = phrases.texts
         sentences = [text for text, whole in zip(texts, phrases.sentences, strict=True) if whole]
         targets = (phrases.votes / phrases.votes.sum(axis=1, keepdims=True)).astype("float32")
-        groups = [_PHRASE_GROUPS[label] for label in training.label_names]
-    preprocessor = TextPreprocessor.train(sentences, **{name: values[name] for name in _TEXT}, seed=seed)
-    task = SentimentClassifier(
-        labels=training.label_names,
-        groups=groups,
-        preprocessor=preprocessor,
-        seed=seed,
-        **{name: values[name] for name in _NETWORK},
+    if recipe.examples is not None and recipe.examples < len(texts):
+        rows = np.sort(np.random.default_rng(seed).choice(len(texts), recipe.examples, replace=False))
+        texts, targets = [texts[row] for row in rows], _rows(targets, rows)
+    network, before = {name: values[name] for name in _NETWORK}, None
+    if recipe.pretrained:
+        encoder = LanguageModel.from_preset(recipe.pretrained)
+        before = presets.read(presets.resolve(recipe.pretrained)).metadata
+        network |= {name: encoder.network.config[name] for name in _ENCODER}
+        values |= network | {"vocabulary_size": encoder.preprocessor.vocabulary_size}
+        start = {"encoder": encoder, "max_length": recipe.max_length, "truncation": recipe.truncation}
+    else:
+        texts_of_pieces = {name: values[name] for name in _TEXT}
+        start = {"preprocessor": TextPreprocessor.train(sentences, **texts_of_pieces, seed=seed)}
+    task = SentimentClassifier(labels=labels, seed=seed, **start, **network)
+    unlabelled = (
+        data.load(source, "unsupervised", text_column, require_labels=False) if recipe.unlabelled else None
     )
     facts = {"recipe": _name(recipe), "recipe_values": values}
+    if before is not None:
+        facts["pretraining"] = {name: before[name] for name in _BEFORE if name in before}
     return _fit(
         task,
         texts,
@@ -101,7 +131,7 @@ def train(
         held,
         out,
         facts,
-        {name: values[name] for name in _FIT},
+        {**{name: values[name] for name in _FIT}, "unlabelled": unlabelled.texts if unlabelled else ()},
         seed,
         report,
         progress,
@@ -116,6 +146,7 @@ def finetune(
     validation: str | None = None,
     text_column: str = "text",
     label_column: str = "label",
+    label_separator: str | None = None,
     seed: int = 0,
     report: bool = True,
     progress: bool = True,
@@ -124,9 +155,11 @@ def finetune(
     """Train a preset further and return the folder of the new preset, `out/preset`.
 
     If the labels of the data are others than the preset's, the network's last layer is replaced, and a warning
-    says so. Arguments and errors are those of `train`; `numbers` are arguments of `SentimentClassifier.fit`.
+    says so. Arguments and errors are those of `train`; `numbers` are arguments of `SentimentClassifier.fit`, and
+    `class_weight`, `calibrate` and `threshold` as recipes have them.
     """
-    training, held = _load(source, validation, text_column, label_column, seed)
+    columns = {"text_column": text_column, "label_column": label_column, "label_separator": label_separator}
+    training, held = _load(source, validation, columns, seed)
     task = SentimentClassifier.from_preset(preset)
     facts = {"recipe": "finetune", "recipe_values": {"preset": str(preset), **FINETUNE, **numbers}}
     return _fit(
@@ -144,21 +177,26 @@ def finetune(
     )
 
 
-def _load(source, validation, text_column, label_column, seed) -> tuple[TextDataset, TextDataset]:
+def _load(source, validation, columns, seed) -> tuple[TextDataset, TextDataset]:
     """Return training and validation data."""
     if validation is None:
-        return data.load_training(source, text_column, label_column, seed=seed)
+        return data.load_training(source, **columns, seed=seed)
     where = sources.parse(source, data.CORPORA)
     split = None if where.kind == "path" else "train"
-    training = data.load(source, split, text_column, label_column)
+    training = data.load(source, split, **columns)
     sources.require_classes(training)
     split = None if sources.parse(validation, data.CORPORA).kind == "path" else "validation"
-    return training, data.load(validation, split, text_column, label_column)
+    return training, data.load(validation, split, **columns)
 
 
 def _fit(task, texts, targets, training, held, out, facts, numbers, seed, with_report, progress) -> Path:
-    """Fit, save the preset, write the report."""
+    """Fit, choose temperature and thresholds, save the preset, write the report."""
     out = Path(out)
+    numbers = {"calibrate": True, "threshold": None, **numbers, "class_weight": _class_weight(numbers)}
+    calibrate, threshold = numbers.pop("calibrate"), numbers.pop("threshold")
+    if threshold is not None:  # what cannot be is told before the training
+        meaning = task.meaning if task.meaning.covers(training.labels) else Labels.found(training.labels)
+        meaning.check_thresholds(threshold)
     history = task.fit(
         texts,
         targets,
@@ -169,6 +207,10 @@ def _fit(task, texts, targets, training, held, out, facts, numbers, seed, with_r
         progress=progress,
         **numbers,
     )
+    if calibrate:
+        task.calibrate(held.texts, held.labels)
+    if threshold is not None:
+        task.find_thresholds(held.texts, held.labels, metric=threshold)
     metrics = task.evaluate(held.texts, held.labels)
     seconds = history.rows[-1]["seconds"]
     if with_report:
@@ -187,6 +229,22 @@ def _fit(task, texts, targets, training, held, out, facts, numbers, seed, with_r
             "versions": backend.versions(),
         },
     )
+
+
+def _class_weight(numbers) -> ClassWeight:
+    """Return the `class_weight` among `numbers` as `fit` takes it: "negative:1,positive:2" is a dictionary."""
+    text = numbers.get("class_weight")
+    if text is None or text == "balanced":
+        return text
+    pairs = [item.rpartition(":")[::2] for item in text.split(",")]
+    try:
+        return {label.strip(): float(weight) for label, weight in pairs}
+    except ValueError:
+        raise UserError(f"class_weight: found {text!r}; give balanced, or negative:1,positive:2") from None
+
+
+def _rows(targets, rows):
+    return targets[rows] if isinstance(targets, np.ndarray) else [targets[row] for row in rows]
 
 
 def _name(recipe: Recipe) -> str:

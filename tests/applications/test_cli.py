@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import textwrap
 import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -58,6 +60,22 @@ PARTS = {
         def write(task, dataset, folder, **_):
             folder.mkdir(parents=True)
             (folder / "report.md").write_text("# Report")
+    """,
+    "explain": """
+        from zoo.errors import UserError
+
+        SUFFIXES = (".html", ".png")
+
+        def explain(task, text, *, label, steps):
+            if not text:
+                raise UserError("explain: the text is empty")
+            return task.predict([text])[0], label, steps
+
+        def to_lines(found):
+            return f"{found[0].label}\\t{found[1]}\\t{found[2]}\\n"
+
+        def write(found, path):
+            path.write_text(to_lines(found))
     """,
     "train": """
         from applications.echo import data
@@ -228,7 +246,9 @@ def test_info(call, preset):
     assert "parameters: 5 in float32, 0.0 MB" in out
 
 
-@pytest.mark.parametrize("verb", ["", "list", "info", "train", "finetune", "evaluate", "predict", "publish"])
+@pytest.mark.parametrize(
+    "verb", ["", "list", "info", "train", "finetune", "evaluate", "predict", "explain", "publish"]
+)
 def test_help_at_every_level(call, verb):
     status, out, err = call(*verb.split(), "--help")
     assert (status, err) == (0, "")
@@ -334,6 +354,58 @@ def test_predict_writes_what_the_suffix_says(call, preset, suffix, tmp_path):
     assert (tmp_path / f"out.{suffix}").read_text() == wanted[suffix]
 
 
+@pytest.fixture
+def many(tmp_path):
+    """A file of more texts than a block holds; every third one is loud."""
+    path = tmp_path / "many.csv"
+    rows = (f"n{number},text {number}{'.!'[number % 3 == 0]}\n" for number in range(5000))
+    path.write_text("id,text\n" + "".join(rows))
+    return path
+
+
+def test_predict_streams_a_file_in_order(call, preset, many, tmp_path):
+    argv = "--input", many, "--output", "out.csv", "--json", "out.json", "--id-column", "id"
+    status, out, err = call("predict", preset, *argv)
+    assert (status, out) == (0, "")
+    assert re.fullmatch(r"zoo: 5,000 texts in \d+\.\d s: [\d,]+ texts/s\n", err)
+    names = [("quiet", "loud")[number % 3 == 0] for number in range(5000)]
+    assert (tmp_path / "out.csv").read_text() == "id,text,label,probability\n" + "".join(
+        f"n{number},text {number}{'.!'[name == 'loud']},{name},0.75\n" for number, name in enumerate(names)
+    )
+    rows = json.loads((tmp_path / "out.json").read_text())
+    assert [row["label"] for row in rows] == names
+    assert rows[4999]["id"] == "n4999"
+
+
+def test_predict_without_texts(call, preset, many, tmp_path):
+    argv = "--input", many, "--id-column", "id", "--no-text", "--quiet"
+    status, out, err = call("predict", preset, *argv)
+    assert (status, err) == (0, "")
+    assert out.startswith("n0\tloud\t0.7500\nn1\tquiet\t0.7500\n")
+    assert out.count("\n") == 5000
+    assert call("predict", preset, *argv, "--output", "out.tsv") == (0, "", "")
+    assert (tmp_path / "out.tsv").read_text().startswith("id\tlabel\tprobability\nn0\tloud\t0.75\n")
+
+
+def test_predict_shows_how_far_and_how_fast(call, preset, many, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    shown = call("predict", preset, "--input", many, "--output", "out.csv")[2]
+    assert re.search(r"[\d,]+ texts/s  \[#+-+\]  2048/5000", shown)
+    assert re.search(r"[\d,]+ texts/s  \[#+\]  5000/5000", shown)
+    assert call("predict", preset, "--input", many, "--output", "quiet.csv", "--quiet") == (0, "", "")
+
+
+def test_predict_on_a_full_disk(refused, preset, many):
+    """Nothing is left where the file cannot grow any more in the middle of the stream."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
+    try:
+        said = refused("predict", preset, "--input", many, "--output", "out.csv")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert said == "File too large"
+
+
 def test_predict_writes_json_and_a_table_at_once(call, preset, tmp_path):
     assert call("predict", preset, "x", "--output", "a.csv", "--json", "b.json") == (0, "", "")
     assert json.loads((tmp_path / "b.json").read_text())[0]["label"] == "quiet"
@@ -389,6 +461,19 @@ def test_predict_leaves_no_half_picture(preset, refused, monkeypatch):
         (("x", "--output", "no/a.csv"), "no/a.csv: there is no folder no"),
         (("x", "--output", "own.csv/a.csv"), "own.csv/a.csv: there is no folder own.csv"),
         (("x", "--plot", "a.doc"), "a.doc: unknown suffix '.doc'"),
+        (("x", "--output", "a.json", "--json", "a.json"), "a.json: is given to --output and to --json"),
+        (("x", "--id-column", "id"), "--id-column: is a column of a file: give --input"),
+        (
+            ("--input", "own.csv", "--id-column", "lable"),
+            "own.csv:1: no column 'lable': did you mean 'label'?",
+        ),
+        (("--input", "good.txt", "--id-column", "id"), "good.txt: has no columns: leave out --id-column"),
+        (
+            ("--input", "own.csv", "--id-column", "label", "--output", "a.csv"),
+            "--id-column: the answers have a column 'label' of their own",
+        ),
+        (("x", "--no-text", "--plot", "a.png"), "--no-text: --plot draws the texts"),
+        (("--input", "long.csv"), "long.csv:3002: found 1 fields where the first line has 2"),
         (("x", "--outptu", "a.csv"), "No such option: --outptu"),
         (("x", "--output"), "Option '--output' requires an argument."),
     ],
@@ -397,6 +482,8 @@ def test_predict_refuses(refused, preset, table, tmp_path, argv, said):
     (tmp_path / "empty.txt").touch()
     (tmp_path / "latin.txt").write_bytes(b"one\nf\xfcr\n")
     (tmp_path / "nul.txt").write_bytes(b"one\0\n")
+    (tmp_path / "good.txt").write_text("one\n")
+    (tmp_path / "long.csv").write_text("id,text\n" + "1,a\n" * 3000 + "2\n")
     (tmp_path / "link.csv").symlink_to("nowhere")
     assert said in refused("predict", preset, *argv)
 
@@ -410,6 +497,38 @@ def test_an_output_that_cannot_be_written(preset, table, refused, monkeypatch, t
     assert "is no folder that can be written" in refused(
         "train", "echo", "--recipe", "tiny", "--data", "own.csv", "--out", "locked/run"
     )
+
+
+# --- explain ----------------------------------------------------------------------------------------------
+
+
+def test_explain_prints_or_writes(call, preset, tmp_path):
+    assert call("explain", preset, "Hello!") == (0, "loud\tNone\tNone\n", "")
+    argv = ("--label", "quiet", "--steps", "8", "--output", "why.html")
+    assert call("explain", preset, "Hello!", *argv) == (0, "", "")
+    assert (tmp_path / "why.html").read_text() == "loud\tquiet\t8\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("x", "--output", "own.csv"), "own.csv: unknown suffix '.csv'"),
+        (("x", "--output", "why.htm"), "unknown suffix '.htm': did you mean '.html'?"),
+        (("x", "--output", "why.png"), "why.png exists and is left as it is"),
+        (("x", "--output", "no/why.html"), "no/why.html: there is no folder no"),
+        (("x", "--steps", "0"), "'--steps'"),
+        (("",), "the text is empty"),
+        ((), "Missing argument 'TEXT'."),
+    ],
+)
+def test_explain_refuses(refused, preset, table, tmp_path, argv, said):
+    (tmp_path / "why.png").touch()
+    assert said in refused("explain", preset, *argv)
+
+
+def test_an_application_that_explains_nothing(refused, preset, tmp_path):
+    (tmp_path / "applications" / "echo" / "explain.py").unlink()
+    assert refused("explain", preset, "x") == "explain: the application echo explains no answers"
 
 
 # --- presets ----------------------------------------------------------------------------------------------
@@ -551,8 +670,20 @@ def test_finetune(call, preset, table):
     ((name, _, options),) = trainer().calls
     assert name == str(preset)
     assert (options["epochs"], options["learning_rate"], "batch_size" in options) == (2, 0.01, False)
+    assert not {"calibrate", "class_weight", "threshold", "label_separator"} & set(options)
     assert call("predict", "mine", "x!")[1] == "loud\t0.7500\tx!\n"
     assert "holds a run with command 'finetune'" in call("train", *TRAIN[1:-1], "mine")[2]
+
+
+def test_finetune_passes_on_what_validation_data_shall_choose(call, preset, table, monkeypatch):
+    columns = {"text_column": "text", "label_column": "label", "label_separator": None}
+    monkeypatch.setattr(import_module("applications.echo.options"), "COLUMNS", columns)
+    chosen = ("--no-calibrate", "--threshold", "f1", "--class-weight", "a:2", "--label-separator", "+")
+    assert call("finetune", preset, "--data", table, "--out", "mine", *chosen)[0] == 0
+    ((_, _, options),) = trainer().calls
+    assert {"calibrate": False, "threshold": "f1", "class_weight": "a:2", "label_separator": "+"}.items() <= (
+        options.items()
+    )
 
 
 @pytest.mark.parametrize(
@@ -567,6 +698,11 @@ def test_finetune(call, preset, table):
         ((*TRAIN[1:], "--data", "wmt:x"), "unknown corpus 'wmt'"),
         ((*TRAIN[1:], "--validation", "nope.csv"), "'nope.csv': no such file"),
         ((*TRAIN[1:], "--data", "bad.csv"), "bad.csv:1: no column 'text'"),
+        (
+            (*TRAIN[1:], "--label-separator", ";"),
+            "--label-separator: the application echo reads no such thing",
+        ),
+        ((*TRAIN[1:], "--label-column", ""), "--label-column: it is empty; give some text, or leave it out"),
         ((*TRAIN[1:], "--out", "shout"), "shout holds files that are not of a run"),
         ((*TRAIN[1:], "--out", "own.csv"), "own.csv exists"),
         (

@@ -42,6 +42,25 @@ def test_what_is_masked_has_no_influence(name):
 
 
 @pytest.mark.parametrize("name", POOLINGS)
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+def test_parts_in_any_order_make_the_whole(name, order):
+    layer = POOLINGS[name]()
+    generator = np.random.default_rng(1)
+    sequences = 9 * generator.normal(size=(4, 7, 2)).astype("float32")
+    mask = generator.random((4, 7)) < 0.6
+    mask[:, 2:5] &= np.array([True, False, True, False])[:, None]  # a part without a real step
+    mask[3] = False
+    whole = pooled(layer, mask, sequences)
+    mask = keras.ops.array(mask[..., None].astype("float32"))
+    parts = [slice(0, 2), slice(2, 5), slice(5, 7)]
+    summaries = [layer.summary(keras.ops.array(sequences[:, part]), mask[:, part]) for part in parts]
+    first, second, third = (summaries[place] for place in order)
+    together = layer.finished(layer.merged(layer.merged(first, second), third))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(together), whole, rtol=1e-5, atol=1e-6)
+    assert np.abs(whole[:3]).min() > 0
+
+
+@pytest.mark.parametrize("name", POOLINGS)
 def test_config_and_shape(name):
     layer = POOLINGS[name].from_config(POOLINGS[name]().get_config())
     assert layer.compute_output_shape((None, None, 7)) == (None, 7)

@@ -45,6 +45,36 @@ def test_padding_changes_nothing(sequences):
         np.testing.assert_allclose(padded[row, :length] if sequences else padded[row], alone, atol=1e-6)
 
 
+@pytest.mark.parametrize("sequences", [True, False])
+def test_a_run_goes_on_from_given_states(sequences):
+    stack = RecurrentStack("lstm", (4, 4), residual=True, return_sequences=sequences)
+    inputs = keras.ops.array(INPUTS)
+    outputs = numpy(stack(inputs))
+    whole, last = stack.run(inputs)
+    np.testing.assert_array_equal(numpy(whole), outputs)
+    assert {name: len(states) for name, states in last.items()} == {"forward_0": 2, "forward_1": 2}
+    first, states = stack.run(inputs[:, :2])
+    second, states = stack.run(inputs[:, 2:], states)
+    expected = np.concatenate([numpy(first), numpy(second)], 1) if sequences else numpy(second)
+    np.testing.assert_allclose(expected, numpy(whole), atol=1e-6)
+    for name in last:
+        for one, other in zip(last[name], states[name], strict=True):
+            np.testing.assert_allclose(numpy(one), numpy(other), atol=1e-6)
+
+
+def test_a_run_ends_where_a_direction_is_left_out():
+    stack = RecurrentStack("gru", (4, 3), bidirectional=True, return_sequences=True)
+    stack.build(INPUTS.shape)
+    _, last = stack.run(INPUTS)
+    zeros = {layer.name: layer.get_initial_state(3) for level in stack.layers for layer in level}
+    backward = zeros.pop("backward_1")
+    outputs, some = stack.run(INPUTS, zeros)
+    assert outputs is None
+    assert set(some) == {"forward_0", "backward_0", "forward_1"}
+    np.testing.assert_allclose(numpy(some["forward_1"][0]), numpy(last["forward_1"][0]), atol=1e-6)
+    assert stack.run(INPUTS, {"backward_1": backward}) == (None, {})
+
+
 def test_residual_adds_the_input_where_widths_agree():
     plain = RecurrentStack("min_gru", (4, 3), return_sequences=True)
     plain.build(INPUTS.shape)

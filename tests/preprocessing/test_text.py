@@ -184,6 +184,62 @@ def test_huge_text_is_cut_quickly(preprocessor, text):
     assert time.perf_counter() - start < 1
 
 
+@pytest.fixture(scope="module", params=["head", "tail", "both"])
+def cutting(request, preprocessor):
+    """A truncation with a preprocessor that has it, and which of many ids stay."""
+    chosen = {
+        "head": lambda ids: ids[:5],
+        "tail": lambda ids: ids[-5:],
+        "both": lambda ids: np.concatenate([ids[:3], ids[-2:]]),
+    }
+    made = TextPreprocessor(preprocessor.model, max_length=5, truncation=request.param)
+    return made, chosen[request.param]
+
+
+def test_truncation_keeps_the_ids_it_says(cutting):
+    made, chosen = cutting
+    for text, ids in zip(TEXTS, made(TEXTS, whole=True), strict=True):
+        assert len(ids) > 5
+        assert ids[:5].tolist() != ids[-5:].tolist()
+        np.testing.assert_array_equal(made([text])[0], chosen(ids))
+
+
+def test_truncation_begins_where_the_length_ends(cutting):
+    made, _ = cutting
+    ids = made([TEXTS[0]], whole=True)[0]
+    gone = {"head": len(ids) - 1, "tail": 0, "both": len(ids) // 2}[made.truncation]
+    for length, expected in ((len(ids), ids), (len(ids) - 1, np.delete(ids, gone))):
+        other = TextPreprocessor(made.model, max_length=length, truncation=made.truncation)
+        np.testing.assert_array_equal(other([TEXTS[0]])[0], expected)
+    one = TextPreprocessor(made.model, max_length=1, truncation=made.truncation)([TEXTS[0]])[0]
+    assert one.tolist() == [ids[-1] if made.truncation == "tail" else ids[0]]
+
+
+def test_truncation_of_drawn_pieces(cutting):
+    made, chosen = cutting
+    whole = made(TEXTS, sample=np.random.default_rng(4), whole=True)
+    for ids, cut in zip(whole, made(TEXTS, sample=np.random.default_rng(4)), strict=True):
+        np.testing.assert_array_equal(cut, chosen(ids))
+
+
+@pytest.mark.parametrize("space", ["", " " * 10_000_000])
+def test_truncation_reads_the_ends_of_a_huge_text(cutting, space):
+    made, chosen = cutting
+    text = f"{space}{TEXTS[0]} {'film ' * 2_000_000}{TEXTS[1]}{space}"
+    start = time.perf_counter()
+    ids = made([text])[0]
+    assert time.perf_counter() - start < 1
+    np.testing.assert_array_equal(ids, chosen(made([f"{TEXTS[0]} film {TEXTS[1]}"], whole=True)[0]))
+
+
+def test_whole_reads_everything(preprocessor):
+    start = time.perf_counter()
+    ids = preprocessor(["good film " * 100_000], whole=True)[0]
+    assert time.perf_counter() - start < 10
+    short = preprocessor(["good film"], whole=True)[0]
+    np.testing.assert_array_equal(ids, np.tile(short, 100_000))
+
+
 def test_pad(preprocessor):
     sequences = [np.array([5, 6, 7], np.int32), np.array([8], np.int32)]
     np.testing.assert_array_equal(preprocessor.pad(sequences), [[5, 6, 7], [8, 0, 0]])
@@ -221,6 +277,7 @@ def test_long_texts_are_learnt_from():
         (TEXTS, {"vocabulary_size": 9}, r"vocabulary_size: got 9; these texts need at least \d\d"),
         (TEXTS, {"model_type": "unigramm"}, "did you mean 'unigram'"),
         (TEXTS, {"max_length": 0}, "max_length: got 0"),
+        (TEXTS, {"truncation": "tails"}, "unknown truncation 'tails': did you mean 'tail'"),
     ],
 )
 def test_training_faults(texts, options, message):
@@ -257,16 +314,37 @@ def test_sampling_follows_the_generator(model_type):
 
 def test_preset_round_trip(preprocessor):
     config, assets = preprocessor.to_preset()
-    assert config == {"kind": "text", "lowercase": True, "max_length": 40, "vocabulary_size": 64}
+    expected = {
+        "kind": "text",
+        "lowercase": True,
+        "max_length": 40,
+        "truncation": "head",
+        "vocabulary_size": 64,
+    }
+    assert config == expected
     again = TextPreprocessor.from_preset(config, assets)
     for one, other in zip(preprocessor(TEXTS), again(TEXTS), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_preset_of_a_truncation(cutting):
+    made, _ = cutting
+    again = TextPreprocessor.from_preset(*made.to_preset())
+    for one, other in zip(made(TEXTS), again(TEXTS), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_preset_that_says_nothing_of_truncation(preprocessor):
+    config, assets = preprocessor.to_preset()
+    del config["truncation"]
+    assert TextPreprocessor.from_preset(config, assets).truncation == "head"
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"lowercase": 1}, "lowercase"),
+        ({"truncation": "middle"}, "truncation"),
         ({"max_length": 0}, "max_length"),
         ({"kind": "strokes"}, "kind"),
         ({"module": "os"}, "module"),

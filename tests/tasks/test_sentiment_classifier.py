@@ -217,3 +217,92 @@ def test_foreign_presets_are_refused_before_anything_is_allocated(learned, tmp_p
 def test_unknown_presets_suggest_names():
     with pytest.raises(PresetError):
         SentimentClassifier.from_preset("sentiment_sst2_english")
+
+
+# --- several labels, class weights, what validation data choose -----------------------------------------------
+
+MANY = [[label, "short"] if len(text) < 40 else [label] for text, label in zip(TEXTS, LABELS, strict=True)]
+
+
+def test_several_labels_a_text(tmp_path):
+    task = SentimentClassifier(**SMALL)
+    labels = [[] if row % 10 == 0 else names for row, names in enumerate(MANY)]
+    history = task.fit(TEXTS, labels, validation_data=(TEXTS, labels), **FIT, class_weight="balanced", seed=3)
+    assert task.labels == ["negative", "positive", "short"]
+    assert task.meaning.multi_label
+    assert history.best_score == max(row["val_micro_f1"] for row in history.rows)
+    metrics = task.evaluate(TEXTS, labels)
+    assert list(metrics) == ["micro_f1", "macro_f1", "subset_accuracy", "log_loss", "calibration_error"]
+    assert metrics["micro_f1"] > 0.8
+    logits = task.network.predict_on_batch(task.preprocessor.pad(task.preprocessor(TEXTS[:1])))[0]
+    np.testing.assert_allclose(
+        task.predict_proba(TEXTS[:1])[0], 1 / (1 + np.exp(-logits.astype(float))), rtol=1e-4
+    )
+    answer = task.predict(TEXTS[:1])[0]
+    assert answer.labels == tuple(name for name, p in answer.probabilities.items() if p >= 0.5)
+    chosen = task.find_thresholds(TEXTS, labels)
+    assert list(chosen) == task.labels
+    assert task.evaluate(TEXTS, labels)["macro_f1"] >= metrics["macro_f1"]
+    again = SentimentClassifier.from_preset(task.save_to_preset(tmp_path / "several"))
+    assert again.meaning == task.meaning
+    assert again.evaluate(TEXTS, labels) == task.evaluate(TEXTS, labels)
+    with pytest.raises(UserError, match="takes a list of labels for each text"):
+        again.evaluate(TEXTS, LABELS)
+    with pytest.warns(
+        UserWarning, match=r"negative, positive, the model's were .* \(any number for each text\)"
+    ):
+        again.fit(TEXTS, LABELS, epochs=1, progress=False)
+    assert not again.meaning.multi_label
+
+
+def test_calibration_and_thresholds_are_kept(learned, tmp_path):
+    task = SentimentClassifier.from_preset(learned.save_to_preset(tmp_path / "mine"))
+    generator = np.random.default_rng(0)
+    said = [label if generator.uniform() < 0.8 else "positive" for label in LABELS]
+    before, answers = task.evaluate(TEXTS, said), task.predict(TEXTS)
+    temperature = task.calibrate(TEXTS, said)
+    after = task.evaluate(TEXTS, said)
+    assert temperature == task.meaning.temperature != 1
+    assert after["log_loss"] < before["log_loss"]
+    assert (after["accuracy"], after["roc_auc"]) == (before["accuracy"], pytest.approx(before["roc_auc"]))
+    assert [answer.label for answer in task.predict(TEXTS)] == [answer.label for answer in answers]
+    for metric, name in (("accuracy", "accuracy"), ("f1", "macro_f1")):
+        chosen = task.find_thresholds(TEXTS, said, metric=metric)
+        assert list(chosen) == ["positive"]
+        assert task.evaluate(TEXTS, said)[name] >= after[name]
+    assert task.calibrate(TEXTS, said) == pytest.approx(
+        temperature
+    )  # of the logits, not of what it made of them
+    again = SentimentClassifier.from_preset(task.save_to_preset(tmp_path / "calibrated"))
+    assert again.meaning == task.meaning
+    np.testing.assert_array_equal(again.predict_proba(TEXTS), task.predict_proba(TEXTS))
+    again.fit(TEXTS, LABELS, epochs=1, progress=False)
+    assert (again.meaning.temperature, again.meaning.thresholds) == (1.0, None)
+    with pytest.raises(UserError, match="at least one text"):
+        task.calibrate([], [])
+    with pytest.raises(UserError, match="threshold: unknown metric 'auc'"):
+        task.find_thresholds(TEXTS, said, metric="auc")
+
+
+def test_class_weights_weigh_texts():
+    """Weights of labels are the same as weights of their texts."""
+    tasks = [SentimentClassifier(**SMALL, seed=1) for _ in range(3)]
+    texts, labels = TEXTS[:40], LABELS[:40]  # thirty and ten
+    options = {"epochs": 1, "progress": False, "batch_size": 8}
+    tasks[0].fit(texts, labels, class_weight="balanced", **options)
+    tasks[1].fit(texts, labels, class_weight={"positive": 40 / 60, "negative": 2}, **options)
+    weights = np.array([40 / 60 if label == "positive" else 2 for label in labels])
+    tasks[2].fit(texts, labels, sample_weight=weights, **options)
+    first, *others = (task.predict_proba(TEXTS) for task in tasks)
+    for other in others:
+        np.testing.assert_allclose(other, first, atol=1e-6)
+    with pytest.raises(UserError, match="class_weight: unknown label 'positif'"):
+        tasks[0].fit(texts, labels, class_weight={"positif": 2}, **options)
+
+
+def test_several_labels_and_an_adversary():
+    task = SentimentClassifier(**SMALL, seed=1)
+    options = {"adversarial": 0.1, "virtual_adversarial": 0.1, "unlabelled": TEXTS[:20]}
+    history = task.fit(TEXTS, MANY, **FIT, **options, class_weight="balanced")
+    assert history.rows[-1]["loss"] < history.rows[0]["loss"]
+    assert task.evaluate(TEXTS, MANY)["micro_f1"] > 0.8

@@ -1,5 +1,6 @@
 """Recurrent layers: one for every cell of the catalogue, and what stands around them."""
 
+from zoo.layers.ngram_embedding import NgramEmbedding
 from zoo.layers.pooling import POOLINGS, AttentionPooling, MaxPooling, MeanPooling
 from zoo.layers.recurrent import LAYERS, Recurrent
 from zoo.layers.stacks import RecurrentStack
@@ -13,6 +14,7 @@ __all__ = [
     "AttentionPooling",
     "MaxPooling",
     "MeanPooling",
+    "NgramEmbedding",
     "Recurrent",
     "RecurrentStack",
     "WordDropout",

@@ -3,9 +3,20 @@
 import keras
 from keras import ops
 
+_LEAST = -1e4  # below whatever a layer puts out; half precision holds it
+
 
 class _Pooling(keras.layers.Layer):
-    """Base: hands `pool` a float mask (batch, time, 1) with ones at real steps."""
+    """Base: a pooling is what it says of a summary, and a summary of all steps is merged from those of parts.
+
+    So a sequence can come in parts, in any order: `finished(merged(summary(part), summary(next part)))` is the
+    pooling of both together. The summary of masked steps alone changes nothing. A pooling writes
+
+    - `summary(sequences, mask)` -> tuple of tensors (batch, ...), with a float mask (batch, time, 1) that is one
+      at real steps;
+    - `merged(one, other)` -> the summary of the steps of both;
+    - `finished(summary)` -> the pooling, (batch, units); zeros where no step is real.
+    """
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -14,7 +25,7 @@ class _Pooling(keras.layers.Layer):
     def call(self, sequences, mask=None):
         if mask is None:
             mask = ops.ones(ops.shape(sequences)[:2], dtype="bool")
-        return self.pool(sequences, ops.cast(mask, sequences.dtype)[..., None])
+        return self.finished(self.summary(sequences, ops.cast(mask, sequences.dtype)[..., None]))
 
     def compute_mask(self, sequences, mask=None):
         return None
@@ -27,20 +38,37 @@ class _Pooling(keras.layers.Layer):
 class MeanPooling(_Pooling):
     """Mean over the real steps, (batch, time, units) -> (batch, units); zeros where there is none."""
 
-    def pool(self, sequences, mask):
-        """Return the mean of `sequences` where `mask` (batch, time, 1) is one."""
-        return ops.sum(sequences * mask, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1)
+    def summary(self, sequences, mask):
+        """Return the sum of the real steps and their number."""
+        return ops.sum(sequences * mask, axis=1), ops.sum(mask, axis=1)
+
+    def merged(self, one, other):
+        """Return the summary of the steps of both summaries."""
+        return tuple(a + b for a, b in zip(one, other, strict=True))
+
+    def finished(self, summary):
+        """Return the mean."""
+        total, count = summary
+        return total / ops.maximum(count, 1)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class MaxPooling(_Pooling):
     """Maximum over the real steps, (batch, time, units) -> (batch, units); zeros where there is none."""
 
-    def pool(self, sequences, mask):
-        """Return the maximum of `sequences` where `mask` (batch, time, 1) is one."""
-        least = ops.full_like(sequences, -1e4)
-        highest = ops.max(ops.where(mask > 0, sequences, least), axis=1)
-        return ops.where(ops.sum(mask, axis=1) > 0, highest, ops.zeros_like(highest))
+    def summary(self, sequences, mask):
+        """Return the highest of the real steps and their number."""
+        least = ops.full_like(sequences, _LEAST)
+        return ops.max(ops.where(mask > 0, sequences, least), axis=1), ops.sum(mask, axis=1)
+
+    def merged(self, one, other):
+        """Return the summary of the steps of both summaries."""
+        return ops.maximum(one[0], other[0]), one[1] + other[1]
+
+    def finished(self, summary):
+        """Return the maximum."""
+        highest, count = summary
+        return ops.where(count > 0, highest, ops.zeros_like(highest))
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -68,15 +96,33 @@ class AttentionPooling(_Pooling):
 
     def weights_over_time(self, sequences, mask):
         """Return α (batch, time, 1) for `sequences` where `mask` (batch, time, 1) is one."""
-        scores = self.score(self.hidden(sequences))
-        scores = ops.where(mask > 0, scores, ops.full_like(scores, -1e4))
-        # a softmax by hand: that of Keras warns where there is a single step
-        share = ops.exp(scores - ops.max(scores, axis=1, keepdims=True)) * mask
-        return share / ops.maximum(ops.sum(share, axis=1, keepdims=True), 1)
+        _, shares = self._shares(sequences, mask)
+        return shares / ops.maximum(ops.sum(shares, axis=1, keepdims=True), 1)
 
-    def pool(self, sequences, mask):
-        """Return the weighted mean of `sequences` where `mask` (batch, time, 1) is one."""
-        return ops.sum(sequences * self.weights_over_time(sequences, mask), axis=1)
+    def summary(self, sequences, mask):
+        """Return the highest score, and the sums of e^(score - highest) without and with the steps as factors."""
+        highest, shares = self._shares(sequences, mask)
+        return highest[:, 0], ops.sum(shares, axis=1), ops.sum(sequences * shares, axis=1)
+
+    def merged(self, one, other):
+        """Return the summary of the steps of both summaries: a softmax that goes on (Milakov & Gimelshein, 2018)."""
+        highest = ops.maximum(one[0], other[0])
+        one_scale, other_scale = ops.exp(one[0] - highest), ops.exp(other[0] - highest)
+        sums = (one_scale * a + other_scale * b for a, b in zip(one[1:], other[1:], strict=True))
+        return highest, *sums
+
+    def finished(self, summary):
+        """Return the weighted mean."""
+        _, total, weighted = summary
+        return weighted / ops.maximum(total, 1)
+
+    def _shares(self, sequences, mask):
+        """Return the highest score (batch, 1, 1) and e^(score - highest) at the real steps, (batch, time, 1)."""
+        scores = self.score(self.hidden(sequences))
+        scores = ops.where(mask > 0, scores, ops.full_like(scores, _LEAST))
+        # a softmax by hand: that of Keras warns where there is a single step
+        highest = ops.max(scores, axis=1, keepdims=True)
+        return highest, ops.exp(scores - highest) * mask
 
     def get_config(self):
         """Return the arguments of `__init__`."""

@@ -104,6 +104,11 @@ class Recurrent(keras.layers.Layer):
         Returns:
             The output, or with `return_state` a list of the output and the last states.
         """
+        output, states = self.run(sequences, initial_state, mask, training)
+        return [output, *states] if self.return_state else output
+
+    def run(self, sequences, initial_state=None, mask=None, training=False):
+        """Return the output and the list of the last states; the arguments are those of `call`."""
         batch = ops.shape(sequences)[0]
         states = self._first_states(initial_state, batch)
         inputs = _time_first(sequences)
@@ -126,7 +131,7 @@ class Recurrent(keras.layers.Layer):
         else:
             none = sequences.shape[1] == 0
             output = ops.zeros((batch, self.cell.output_size), dtype=outputs.dtype) if none else outputs[-1]
-        return [output, *states] if self.return_state else output
+        return output, states
 
     def step(self, inputs, states):
         """Take one step: a stream, one element of a sequence at a time.

@@ -98,18 +98,43 @@ class RecurrentStack(keras.layers.Layer):
             mask: boolean (batch, time), true at real steps.
             training: whether dropout is on.
         """
+        return self.run(sequences, mask=mask, training=training)[0]
+
+    def run(self, sequences, states=None, mask=None, training=False):
+        """Run the layers from given states: on parts of longer sequences, say.
+
+        Args:
+            sequences: (batch, time, inputs).
+            states: the states to begin with, a list for each direction that shall run, by its name (`forward_0`,
+                `backward_0`, `forward_1`, ...). A level of which one is left out is where the run ends. None: all
+                run, from their own first states.
+            mask: boolean (batch, time), true at real steps.
+            training: whether dropout is on.
+
+        Returns:
+            The output as `call` has it, None where a direction was left out, and the last states of each direction
+            that ran, by its name.
+        """
+        last = {}
         for number, level in enumerate(self.layers):
             if number:
                 sequences = self.dropouts[number - 1](sequences, training=training)
-            # `call`: what Keras does around it, it has done for the stack
-            outputs = [layer.call(sequences, mask=mask, training=training) for layer in level]
+            outputs = []
+            for layer in level:
+                if states is None or layer.name in states:
+                    first = None if states is None else states[layer.name]
+                    # what Keras does around a call, it has done for the stack
+                    output, last[layer.name] = layer.run(sequences, first, mask, training)
+                    outputs.append(output)
+            if len(outputs) < len(level):
+                return None, last
             if len(level) == 2 and level[1].return_sequences:
                 outputs[1] = ops.flip(outputs[1], axis=1)
             outputs = ops.concatenate(outputs, axis=-1) if len(level) == 2 else outputs[0]
             if self.residual and outputs.shape[1:] == sequences.shape[1:]:
                 outputs = outputs + sequences
             sequences = outputs
-        return sequences
+        return sequences, last
 
     def compute_mask(self, sequences, mask=None):
         """Return the mask of the output: that of the input for sequences, none for the last output."""

@@ -9,6 +9,10 @@
 | `plain`    | every cell                         | everywhere                | -                                      |
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 from keras import ops
 
 from zoo.cells import Cell, GatedCell, LinearCell
@@ -21,7 +25,19 @@ from zoo.loops.plain import plain
 from zoo.loops.program import program_of
 from zoo.loops.scan import scan
 
-__all__ = ["LOOPS", "names_for", "run"]
+__all__ = ["LOOPS", "names_for", "private", "run"]
+
+_private = ContextVar("private", default=False)
+
+
+@contextmanager
+def private() -> Iterator[None]:
+    """Let predictions that are traced within it take the compiled loop: they run in this process and are not saved."""
+    token = _private.set(True)
+    try:
+        yield
+    finally:
+        _private.reset(token)
 
 
 def _over_states(loop):
@@ -67,7 +83,8 @@ def run(cell, inputs, states, mask=None, drop=None, loop="auto", training=False)
             the last output (zeros before the first real step); what stands in `inputs` there has no influence.
         drop: recurrent dropout, to be multiplied with what enters a recurrent product, (batch, units), or None.
         loop: name of a loop, or `"auto"`: the fastest that can run this cell.
-        training: whether this is a training step: `"auto"` differs, for it will go back, and no graph is saved.
+        training: whether this is a training step: `"auto"` differs, for it will go back, and no graph is saved
+            (see `private` for predictions of which none is).
 
     Returns:
         The outputs (time, batch, units) and a list of the last states.
@@ -85,7 +102,10 @@ def run(cell, inputs, states, mask=None, drop=None, loop="auto", training=False)
     if mask is not None:
         inputs = choose(mask, inputs, ops.zeros_like(inputs))
     if loop == "auto":
-        loop = next(name for name in (native.TRAINING if training else native.PREDICTING) if name in names)
+        order = native.TRAINING if training else native.PREDICTING
+        if _private.get():
+            order = ("compiled", *order)
+        loop = next(name for name in order if name in names)
     return LOOPS[loop][1](cell, inputs, tuple(states), mask, drop)
 
 

@@ -1,10 +1,12 @@
 """Losses that Keras does not have."""
 
 from zoo.losses.grouped_crossentropy import GroupedCrossentropy, grouped_logits
+from zoo.losses.multi_label_crossentropy import MultiLabelCrossentropy
 from zoo.losses.sampled_softmax import draw_log_uniform, log_uniform, sampled_softmax_nll, softmax_nll
 
 __all__ = [
     "GroupedCrossentropy",
+    "MultiLabelCrossentropy",
     "draw_log_uniform",
     "grouped_logits",
     "log_uniform",

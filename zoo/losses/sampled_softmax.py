@@ -6,7 +6,7 @@ from keras import ops, random
 
 
 def log_uniform(size):
-    """Return log-probabilities (size,) that fall with the id as word frequencies do (Zipf): log((i + 2)/(i + 1)), normed.
+    """Return log-probabilities (size,) of log((i + 2)/(i + 1)), normed: they fall with the id i as word frequencies do.
 
     Ids are meant to be sorted from frequent to rare, as a vocabulary of SentencePiece is.
     """
@@ -35,10 +35,10 @@ def softmax_nll(contexts, targets, table, bias):
 
 
 def sampled_softmax_nll(contexts, targets, table, bias, sampled):
-    """Return an estimate of `softmax_nll` from the target and a sample of other ids (Jean et al., 2015, ACL, section 3).
+    """Return an estimate of `softmax_nll` whose sum over all ids is estimated from a sample (Jean et al., 2015, ACL).
 
-    Every logit is lowered by the logarithm of how often the sample is expected to hold its id; a sampled id
-    that is the target itself does not count.
+    It is importance sampling (Bengio & Senécal, 2003): every sampled logit is lowered by the logarithm of how
+    often the sample is expected to hold its id. A sampled id that is the target itself does not count.
 
     Args:
         contexts: (count, features).
@@ -47,9 +47,10 @@ def sampled_softmax_nll(contexts, targets, table, bias, sampled):
         bias: (size,).
         sampled: ids, (samples,), drawn by `draw_log_uniform`.
     """
-    expected = log_uniform(table.shape[0]) + math.log(sampled.shape[0])
-    offsets = bias - expected
-    chosen = ops.sum(contexts * ops.take(table, targets, axis=0), axis=1) + ops.take(offsets, targets)
-    others = ops.matmul(contexts, ops.transpose(ops.take(table, sampled, axis=0))) + ops.take(offsets, sampled)
+    offsets = bias - log_uniform(table.shape[0]) - math.log(sampled.shape[0])
+    chosen = ops.sum(contexts * ops.take(table, targets, axis=0), axis=1) + ops.take(bias, targets)
+    others = ops.matmul(contexts, ops.transpose(ops.take(table, sampled, axis=0))) + ops.take(
+        offsets, sampled
+    )
     others = ops.where(sampled[None] == targets[:, None], ops.full_like(others, -1e4), others)
     return ops.logaddexp(chosen, ops.logsumexp(others, axis=1)) - chosen

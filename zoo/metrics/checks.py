@@ -51,5 +51,31 @@ def check_probabilities(probabilities: np.ndarray, labels: np.ndarray) -> tuple[
     return probabilities, labels
 
 
+def check_decisions(decisions: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return both as `(n, k)` booleans, or raise UserError as `label_f1` says."""
+    decisions, truth = np.asarray(decisions), np.asarray(truth)
+    if decisions.ndim != 2 or decisions.shape != truth.shape or not decisions.size:
+        raise UserError(
+            f"decisions and truth have the shapes {decisions.shape} and {truth.shape}: give (n, labels) of both, "
+            "with at least one text and label"
+        )
+    for name, found in (("decisions", decisions), ("truth", truth)):
+        if found.dtype != bool and not np.isin(found, (0, 1)).all():
+            raise UserError(f"{name}: found other values than 0 and 1: give which labels a text has")
+    return decisions.astype(bool), truth.astype(bool)
+
+
+def check_presences(probabilities: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return `(n, k)` probabilities and booleans, or raise UserError as `multi_label_log_loss` says."""
+    probabilities = np.asarray(probabilities)
+    if probabilities.dtype.kind != "f":
+        probabilities = probabilities.astype("float64")
+    _, truth = check_decisions(np.zeros(probabilities.shape, dtype=bool), truth)
+    outside = ~((probabilities >= 0) & (probabilities <= 1)).all(axis=1)
+    if outside.any():
+        raise UserError(f"probabilities: row {_first(outside)} holds values that are not from 0 to 1")
+    return probabilities, truth
+
+
 def _first(mask: np.ndarray) -> int:
     return int(np.argmax(mask))

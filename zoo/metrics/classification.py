@@ -77,7 +77,9 @@ def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(-np.mean(np.log(np.clip(chosen, smallest, 1 - smallest))))
 
 
-def classification_metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+def classification_metrics(
+    probabilities: np.ndarray, labels: np.ndarray, answers: np.ndarray | None = None
+) -> dict[str, float]:
     """Return all metrics of a classifier: accuracy, macro_f1, roc_auc, log_loss, calibration_error.
 
     `roc_auc` is left out if all examples are of one class, so that every value is a finite number.
@@ -85,13 +87,16 @@ def classification_metrics(probabilities: np.ndarray, labels: np.ndarray) -> dic
     Args:
         probabilities: `(n, k)`, rows that sum to 1.
         labels: `(n,)` integers from 0 to k - 1.
+        answers: `(n,)` integers, the classes that were answered, which accuracy and macro_f1 are of; by default
+            the most probable ones, of which calibration_error always is.
 
     Raises:
         UserError: an argument is not as said above.
     """
+    scores = probabilities if answers is None else np.eye(np.shape(probabilities)[1])[answers]
     metrics = {
-        "accuracy": accuracy(probabilities, labels),
-        "macro_f1": macro_f1(probabilities, labels),
+        "accuracy": accuracy(scores, labels),
+        "macro_f1": macro_f1(scores, labels),
         "roc_auc": roc_auc(probabilities, labels),
         "log_loss": log_loss(probabilities, labels),
         "calibration_error": calibration_error(probabilities, labels),

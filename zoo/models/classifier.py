@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from zoo.errors import UserError, unknown
-from zoo.layers import POOLINGS, RecurrentStack, WordDropout
+from zoo.layers import POOLINGS, NgramEmbedding, RecurrentStack, WordDropout
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -22,6 +22,9 @@ class RecurrentClassifier(keras.Model):
         bidirectional: whether every layer runs both ways.
         residual: add a layer's input to its output where both have the same width.
         embedding_dim: size of an embedding.
+        ngrams: the longest n-gram of ids that has a vector too, added to the embedding of its last id; 1: none.
+        ngram_buckets: how many vectors all n-grams share.
+        ngram_units: size of such a vector.
         embedding_trainable: False freezes the embeddings (pre-trained vectors, say).
         pooling: `"last"` (the last output, of both directions), or one or several of `"mean"`, `"max"` and
             `"attention"` joined by `+`, whose outputs are concatenated.
@@ -49,6 +52,9 @@ class RecurrentClassifier(keras.Model):
         bidirectional=True,
         residual=False,
         embedding_dim=128,
+        ngrams=1,
+        ngram_buckets=50_000,
+        ngram_units=16,
         embedding_trainable=True,
         pooling="mean+max",
         head_units=0,
@@ -98,6 +104,9 @@ class RecurrentClassifier(keras.Model):
         embedding = keras.layers.Embedding(
             vocabulary_size, embedding_dim, trainable=embedding_trainable, mask_zero=True, name="embedding"
         )
+        phrases = None
+        if ngrams > 1:
+            phrases = NgramEmbedding(embedding_dim, ngrams, ngram_buckets, ngram_units, name="ngrams")
         stack = RecurrentStack(
             cell,
             (units,) * layers,
@@ -109,12 +118,18 @@ class RecurrentClassifier(keras.Model):
             seed=seed,
             name="stack",
         )
-        poolings = {} if names == ["last"] else {name: POOLINGS[name](name=f"{name}_pooling") for name in names}
+        poolings = (
+            {} if names == ["last"] else {name: POOLINGS[name](name=f"{name}_pooling") for name in names}
+        )
         hidden = keras.layers.Dense(head_units, activation="relu", name="hidden") if head_units else None
         logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")
 
         def dropped(name, x, **kwargs):
             return x if droppers[name] is None else droppers[name](x, **kwargs)
+
+        def embed(ids, before=None, **kwargs):
+            ids = dropped("word_dropout", ids, **kwargs)
+            return embedding(ids) if phrases is None else embedding(ids) + phrases(ids, before=before)
 
         def head(pooled, **kwargs):
             x = dropped("head_dropout", pooled, **kwargs)
@@ -133,17 +148,24 @@ class RecurrentClassifier(keras.Model):
 
         # === functional model ===
         ids = keras.Input((None,), dtype="int32", name="ids")
-        x = embedding(dropped("word_dropout", ids))
-        super().__init__(inputs=ids, outputs=upper(x, ops.not_equal(ids, 0)), **kwargs)
+        super().__init__(inputs=ids, outputs=upper(embed(ids), ops.not_equal(ids, 0)), **kwargs)
 
         # === config ===
         self.config = config
         self.parts = {"embedding": embedding, "stack": stack, "poolings": poolings}
-        self._upper, self._head, self._dropped = upper, head, dropped
+        self._embed, self._upper, self._head = embed, upper, head
+        self.adversary = None  # what `compute_loss` adds, see `zoo.tasks.adversarial`
+        self.noise = keras.random.SeedGenerator(None if seed is None else seed + 5)
 
-    def embed(self, ids, training=False):
-        """Return the embeddings (batch, time, features) of ids (batch, time)."""
-        return self.parts["embedding"](self._dropped("word_dropout", ids, training=training))
+    def embed(self, ids, training=False, before=None):
+        """Return the embeddings (batch, time, features) of ids (batch, time).
+
+        Args:
+            ids: integers; 0 is padding.
+            training: whether dropout is on.
+            before: where `ids` go on with a longer text, the `ngrams` - 1 ids before them, (batch, ngrams - 1).
+        """
+        return self._embed(ids, before, training=training)
 
     def from_embeddings(self, embedded, mask, training=False):
         """Return the logits (batch, classes) of embeddings (batch, time, features), as `call` does of ids.
@@ -158,6 +180,13 @@ class RecurrentClassifier(keras.Model):
     def from_pooled(self, pooled):
         """Return the logits (batch, classes) of the poolings' outputs side by side, (batch, width)."""
         return self._head(pooled, training=False)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Return the loss of a batch, with that of the adversary while training if there is one."""
+        found = super().compute_loss(x, y, y_pred, sample_weight, training=training)
+        if training and self.adversary is not None:
+            found = found + self.adversary.loss(self, self.loss, x, y, sample_weight, self.noise)
+        return found
 
     def get_config(self):
         """Return the arguments of `__init__`."""

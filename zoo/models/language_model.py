@@ -10,11 +10,15 @@ from zoo.losses import draw_log_uniform, sampled_softmax_nll, softmax_nll
 
 @keras.saving.register_keras_serializable(package="zoo")
 class RecurrentLanguageModel(keras.Model):
-    """Predict every id from those before it and, where bidirectional, again from those after it.
+    """Predict ids from those before them and, where bidirectional, again from those after them.
 
     The two directions share nothing but embeddings and softmax (Peters et al., 2018, arXiv 1802.05365, section
     3.1), and the softmax's rows are the embeddings (Press & Wolf, 2017; Inan et al., 2017). The layers
     `embedding` and `stack` are those of a `RecurrentClassifier` of the same numbers, which can start from them.
+
+    With a `region` of 1 the next id is predicted. With a larger one it is an id drawn from the next `region` ones,
+    each as likely: what is learned is which words a text goes on with, in any order, as in the two-view embeddings of
+    Johnson & Zhang (2016, ICML, section 3.1).
 
     Ids (batch, time) -> for each sequence, (batch,), the negative log-likelihood in nats of its ids, weighted so
     that the mean over the batch is the mean over all that was predicted: id 0 is padding, and left out. While
@@ -29,6 +33,7 @@ class RecurrentLanguageModel(keras.Model):
         embedding_dim: size of an embedding.
         input_dropout: share of the embedding's features to drop, the same ones at all steps of a sequence.
         output_dropout: share of the recurrence's output to drop, the same way.
+        region: among how many following ids the predicted one lies.
         samples: how many ids are drawn for the estimate, the same ones for a whole batch.
         seed: of all that is drawn.
 
@@ -47,6 +52,7 @@ class RecurrentLanguageModel(keras.Model):
         embedding_dim=128,
         input_dropout=0.0,
         output_dropout=0.0,
+        region=1,
         samples=1024,
         seed=None,
         **kwargs,
@@ -59,12 +65,13 @@ class RecurrentLanguageModel(keras.Model):
                 f"RecurrentLanguageModel: layers={layers} with bidirectional=True: the second layer would see the "
                 "words that it predicts; give layers=1 or bidirectional=False"
             )
-        for name in ("layers", "units", "embedding_dim", "vocabulary_size", "samples"):
+        for name in ("layers", "units", "embedding_dim", "vocabulary_size", "region", "samples"):
             if not isinstance(config[name], int) or config[name] < 1:
                 raise UserError(
                     f"RecurrentLanguageModel: {name} must be a positive integer, not {config[name]!r}"
                 )
-        super().__init__(**kwargs)
+        # a name that does not count up: a preset's weights are found by their paths
+        super().__init__(**{"name": "recurrent_language_model", **kwargs})
         self.config = config
         seeds = [None if seed is None else seed + number for number in range(1, 5)]
         self.embedding = keras.layers.Embedding(
@@ -99,40 +106,54 @@ class RecurrentLanguageModel(keras.Model):
 
     def call(self, ids, training=False):
         """Return the weighted negative log-likelihoods of `ids` (batch, time), (batch,)."""
-        nll = self.token_nll(ids, training)
-        counts = ops.sum(ops.cast(ids[:, 1:] != 0, nll.dtype)) * len(self.projections)
+        nll, counted = self.token_nll(ids, training)
         count = ops.cast(ops.shape(ids)[0], nll.dtype)
-        return ops.sum(nll, axis=1) * count / ops.maximum(counts, 1)
+        return ops.sum(nll, axis=1) * count / ops.maximum(ops.sum(counted), 1)
 
     def token_nll(self, ids, training=False):
-        """Return the negative log-likelihood of every id but the first (forward) and but the last (backward).
+        """Return the negative log-likelihoods of what is predicted at every step, and which of them count.
 
-        (batch, (time - 1)·directions), zeros where there is padding.
+        Both are (batch, time·directions); zeros where there is nothing to predict. Outside of training, the step
+        decides which id of the region it is, and no dice.
         """
         batch, steps = ops.shape(ids)
         mask = ids != 0
         x = self.input_dropout(self.embedding(ids), training=training)
         x = self.stack(x, mask=mask, training=training)
         x = self.output_dropout(x, training=training)
+        size, features = self.config["vocabulary_size"], self.config["embedding_dim"]
         sampled = None
         if training:
-            size = self.config["vocabulary_size"]
             sampled = draw_log_uniform(min(self.config["samples"], size), size, self.generator)
-        both = ops.cast(ops.logical_and(mask[:, 1:], mask[:, :-1]), x.dtype)
-        units, found = self.config["units"], []
+        table = ops.convert_to_tensor(self.embedding.embeddings)
+        bias = ops.convert_to_tensor(self.bias)
+        units, found, counted = self.config["units"], [], []
         for number, projection in enumerate(self.projections):
-            known, wanted = (slice(1, None), slice(None, -1)) if number else (slice(None, -1), slice(1, None))
-            contexts = projection(x[:, known, number * units : (number + 1) * units])
-            contexts = ops.reshape(contexts, (-1, self.config["embedding_dim"]))
-            targets = ops.reshape(ids[:, wanted], (-1,))
-            table = ops.convert_to_tensor(self.embedding.embeddings)
-            bias = ops.convert_to_tensor(self.bias)
+            contexts = projection(x[:, :, number * units : (number + 1) * units])
+            places = self._places((batch, steps), -1 if number else 1, training)
+            within = ops.logical_and(places >= 0, places < steps)
+            places = ops.clip(places, 0, steps - 1)
+            targets = ops.take_along_axis(ids, places, axis=1)
+            counts = ops.logical_and(ops.logical_and(mask, within), targets != 0)
+            contexts, targets = ops.reshape(contexts, (-1, features)), ops.reshape(targets, (-1,))
             if training:
                 nll = sampled_softmax_nll(contexts, targets, table, bias, sampled)
             else:
                 nll = softmax_nll(contexts, targets, table, bias)
-            found.append(ops.reshape(nll, (batch, steps - 1)) * both)
-        return ops.concatenate(found, axis=1) if len(found) > 1 else found[0]
+            counts = ops.cast(counts, nll.dtype)
+            found.append(ops.reshape(nll, (batch, steps)) * counts)
+            counted.append(counts)
+        return ops.concatenate(found, axis=1), ops.concatenate(counted, axis=1)
+
+    def _places(self, shape, way, training):
+        """Return where the ids stand that are predicted at each step, (batch, time); some lie outside."""
+        steps = ops.arange(shape[1], dtype="int32")
+        region = self.config["region"]
+        if training and region > 1:
+            ahead = keras.random.randint(shape, 1, region + 1, seed=self.generator)
+        else:
+            ahead = ops.broadcast_to(1 + steps % region, shape)
+        return steps + way * ahead
 
     def get_config(self):
         """Return the arguments of `__init__`."""

@@ -17,10 +17,12 @@ from zoo.errors import UserError, unknown
 from zoo.presets import schema
 
 _ASSET = "tokenizer.model"
+_TRUNCATIONS = ("head", "tail", "both")
 _SCHEMA = {
     "kind": schema.Choice(["text"]),
     "lowercase": schema.Boolean(),
     "max_length": schema.Integer(1, 1_000_000),
+    "truncation": schema.Optional(schema.Choice(_TRUNCATIONS), default="head"),
     "vocabulary_size": schema.Integer(3, 1_000_000),
 }
 _CHARACTERS_PER_ID = 32  # of a text, so many characters for each id wanted are read: pieces have at most 16
@@ -97,24 +99,32 @@ class TextPreprocessor:
     Args:
         model: a SentencePiece model as bytes, as `train` makes it.
         lowercase: whether texts are lower-cased (see `canonical`).
-        max_length: texts are cut after so many ids; what lies far beyond is not even read.
+        max_length: longer texts are cut to so many ids; what lies far from them is not even read.
+        truncation: which ids of a longer text stay: `"head"`, the first ones, `"tail"`, the last ones, or
+            `"both"`, half of them from either end (Sun et al., 2019, arXiv 1905.05583).
 
     Attributes:
         vocabulary_size: the number of ids, padding and unknown included.
 
     Raises:
-        UserError: `model` is not a SentencePiece model of this kind, or `max_length` is below 1.
+        UserError: `model` is not a SentencePiece model of this kind, `max_length` is below 1, or `truncation`
+            is unknown.
     """
 
     pad_id = 0
     unknown_id = 1
 
-    def __init__(self, model: bytes, *, lowercase: bool = True, max_length: int = 512):
+    def __init__(
+        self, model: bytes, *, lowercase: bool = True, max_length: int = 512, truncation: str = "head"
+    ):
         if isinstance(max_length, bool) or not isinstance(max_length, int) or max_length < 1:
             raise UserError(f"max_length: got {max_length!r}; give a whole number of at least 1")
+        if truncation not in _TRUNCATIONS:
+            raise unknown("truncation", truncation, _TRUNCATIONS)
         self.model = bytes(model)
         self.lowercase = lowercase
         self.max_length = max_length
+        self.truncation = truncation
         self._pieces = _load(self.model)
         self.vocabulary_size = self._pieces.vocab_size()
 
@@ -127,6 +137,7 @@ class TextPreprocessor:
         model_type: str = "unigram",
         lowercase: bool = True,
         max_length: int = 512,
+        truncation: str = "head",
         seed: int = 0,
     ) -> "TextPreprocessor":
         """Learn the pieces from raw texts; the same texts and arguments give the same bytes.
@@ -137,6 +148,7 @@ class TextPreprocessor:
             model_type: `"unigram"` (Kudo, 2018) or `"bpe"` (Sennrich et al., 2016).
             lowercase: as in the constructor.
             max_length: as in the constructor.
+            truncation: as in the constructor.
             seed: for the draw.
 
         Raises:
@@ -144,6 +156,8 @@ class TextPreprocessor:
         """
         if model_type not in ("unigram", "bpe"):
             raise unknown("model_type", model_type, ("unigram", "bpe"))
+        if truncation not in _TRUNCATIONS:
+            raise unknown("truncation", truncation, _TRUNCATIONS)
         cleaned = [text for text in (canonical(text, lowercase) for text in texts) if text]
         if not cleaned:
             raise UserError("texts: found no text to learn a vocabulary from; give texts that are not empty")
@@ -169,7 +183,7 @@ class TextPreprocessor:
             num_threads=1,
             minloglevel=2,
         )
-        return cls(writer.getvalue(), lowercase=lowercase, max_length=max_length)
+        return cls(writer.getvalue(), lowercase=lowercase, max_length=max_length, truncation=truncation)
 
     def __call__(
         self,
@@ -187,16 +201,14 @@ class TextPreprocessor:
                 Provilkov et al., 2020), reproducible from the generator's state. None: the best segmentation.
             alpha: how freely to draw: for unigram a smaller number is freer, for BPE it is the share of
                 merges left out.
-            whole: whether long texts stay whole instead of being cut after `max_length` ids.
+            whole: whether long texts stay whole instead of being cut to `max_length` ids.
 
         Returns:
             For each text an int32 array (length,), 1 <= length, and length <= max_length unless `whole`.
         """
         if isinstance(texts, str):
             raise UserError("texts: got one string; give a list of texts")
-        most = None if whole else self.max_length
-        limit = most and _CHARACTERS_PER_ID * most
-        cleaned = [canonical(text.lstrip()[:limit], self.lowercase) for text in texts]
+        cleaned = [canonical(text if whole else self._read(text), self.lowercase) for text in texts]
         if sample is None:
             encoded = self._pieces.encode(cleaned, num_threads=1)
         else:
@@ -206,7 +218,30 @@ class TextPreprocessor:
                 encoded = self._pieces.encode(
                     cleaned, enable_sampling=True, nbest_size=-1, alpha=alpha, num_threads=1
                 )
-        return [np.array(ids[:most] or [self.unknown_id], np.int32) for ids in encoded]
+        return [
+            np.array((ids if whole else self._cut(ids)) or [self.unknown_id], np.int32) for ids in encoded
+        ]
+
+    def _read(self, text: str) -> str:
+        """Return what can matter of a text that will be cut."""
+        limit = _CHARACTERS_PER_ID * self.max_length
+        text = text.strip()
+        if len(text) <= limit:
+            return text
+        head, tail = self._ends(limit)
+        return f"{text[:head]} {text[len(text) - tail :]}"
+
+    def _cut(self, ids: list[int]) -> list[int]:
+        """Return the ids that stay, in their order."""
+        if len(ids) <= self.max_length:
+            return ids
+        head, tail = self._ends(self.max_length)
+        return ids[:head] + ids[len(ids) - tail :]
+
+    def _ends(self, count: int) -> tuple[int, int]:
+        """Return how many of `count` come from the beginning and from the end of what is cut."""
+        head = {"head": count, "tail": 0, "both": count - count // 2}[self.truncation]
+        return head, count - head
 
     def pad(self, sequences: Sequence[np.ndarray], length: int | None = None) -> np.ndarray:
         """Return sequences as one array, padded on the right with `pad_id`.
@@ -246,6 +281,7 @@ class TextPreprocessor:
             "kind": "text",
             "lowercase": self.lowercase,
             "max_length": self.max_length,
+            "truncation": self.truncation,
             "vocabulary_size": self.vocabulary_size,
         }
         return config, {_ASSET: self.model}
@@ -260,7 +296,8 @@ class TextPreprocessor:
         config = schema.check(config, _SCHEMA, "preprocessor.json")
         if _ASSET not in assets:
             raise UserError(f"assets/{_ASSET}: missing; fetch the preset again")
-        made = cls(assets[_ASSET], lowercase=config["lowercase"], max_length=config["max_length"])
+        settings = {name: config[name] for name in ("lowercase", "max_length", "truncation")}
+        made = cls(assets[_ASSET], **settings)
         if made.vocabulary_size != config["vocabulary_size"]:
             raise UserError(
                 f"preprocessor.json: vocabulary_size: found {config['vocabulary_size']}, but assets/{_ASSET} "

@@ -4,8 +4,10 @@ import os
 
 from zoo import presets
 from zoo.errors import unknown
+from zoo.tasks.labels import Labels
 from zoo.tasks.language_model import LanguageModel
-from zoo.tasks.sentiment_classifier import Prediction, SentimentClassifier
+from zoo.tasks.prediction import Prediction
+from zoo.tasks.sentiment_classifier import SentimentClassifier
 from zoo.tasks.task import Task
 
 TASKS: dict[str, type[Task]] = {
@@ -14,7 +16,7 @@ TASKS: dict[str, type[Task]] = {
 }
 """What the names in a preset's `config.json` stand for."""
 
-__all__ = ["TASKS", "LanguageModel", "Prediction", "SentimentClassifier", "Task", "from_preset"]
+__all__ = ["TASKS", "Labels", "LanguageModel", "Prediction", "SentimentClassifier", "Task", "from_preset"]
 
 
 def from_preset(preset: str | os.PathLike) -> Task:

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from zoo.errors import UserError, unknown
+from zoo.loops import memory
 from zoo.tasks import state
 from zoo.tasks.batches import Batches
 from zoo.tasks.checkpoints import Checkpoint, CheckpointError, Checkpoints
@@ -25,6 +26,7 @@ Validation = Batches | Callable[[], Mapping[str, float]]
 _CHECKPOINT_SHARE = 0.05
 # How often the loss is looked at while an epoch runs: looking waits for the device.
 _LOOK_SECONDS = 1.0
+_TIDY_SECONDS = 20.0  # between two times that memory which is not in use is given back
 _FALLING = ("loss", "error", "mse", "mae", "nll", "perplexity")
 
 
@@ -179,7 +181,7 @@ class _Run:
 
     def run(self, callbacks: Sequence[keras.callbacks.Callback]) -> History:
         """Run all epochs that are left and put the best weights into the model."""
-        self.began = self.saved = self.looked = time.monotonic()
+        self.began = self.saved = self.looked = self.tidied = time.monotonic()
         self.save_cost = 0.0
         self.resume()
         hooks = _Hooks(self, callbacks)
@@ -259,6 +261,9 @@ class _Run:
             due = step // self.checkpoint_steps > self.place.step // self.checkpoint_steps
         else:
             due = now - self.saved >= self.checkpoint_seconds
+        if now - self.tidied >= _TIDY_SECONDS:
+            self.tidied = now
+            memory.give_back()
         if not due and now - self.looked < _LOOK_SECONDS:
             return
         self.looked = now

@@ -1,12 +1,15 @@
 """A network's answers without Keras's `predict`: a call of our own, kept and compiled once for each shape."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cached_property
 
 import keras
 import numpy as np
 
+from zoo.models import RecurrentClassifier
 from zoo.tasks.batches import pad
+from zoo.tasks.chunks import CHUNK, ChunkedCaller
+from zoo.tasks.compiling import compiled
 
 _SHORT = 32  # steps, with padding, of one short sequence where every shape is compiled
 _FEW = 16  # and of the shortest of many
@@ -20,6 +23,9 @@ class Caller:
     that has four widths for each doubling (16 at least) for many. Up to 512 steps these are 5 shapes for one
     sequence, and 21 for full batches. What is added is padding, which is masked and changes no answer.
 
+    A `RecurrentClassifier` takes sequences of more than `CHUNK` steps in chunks: however long they are, memory is
+    bounded. Another network computes them at once.
+
     Weights that `fit` or `set_weights` changes later count from the next call on.
 
     Args:
@@ -27,10 +33,10 @@ class Caller:
     """
 
     def __init__(self, network: keras.Model):
-        backend = keras.backend.backend()
         self.network = network
-        self._call = _CALLS[backend](network)
-        self._few_shapes = backend == "jax"
+        # `network.call`: what Keras does around it, it does for every layer
+        self._call = compiled(network, lambda ids: network.call(ids, training=False), network.inputs[0])
+        self._few_shapes = keras.backend.backend() == "jax"
 
     def warm(self) -> None:
         """Compile what a short sequence needs."""
@@ -61,50 +67,30 @@ class Caller:
             batch_size: sequences at a time: those of about the same length together.
             progress: called after every batch with the number of sequences that are done.
         """
-        order = np.argsort([-len(sequence) for sequence in sequences], kind="stable")
         outputs, done = None, 0
-        for rows in np.split(order, range(batch_size, len(order), batch_size)):
-            answer = self([sequences[row] for row in rows])
+        for rows, call in self._batches([len(sequence) for sequence in sequences], batch_size):
+            answer = call([sequences[row] for row in rows])
             if outputs is None:
-                outputs = np.empty((len(order), *answer.shape[1:]), answer.dtype)
+                outputs = np.empty((len(sequences), *answer.shape[1:]), answer.dtype)
             outputs[rows] = answer
             done += len(rows)
             if progress:
                 progress(done)
         return outputs
 
+    def _batches(self, lengths, batch_size):
+        """Yield the rows of each batch, the longest sequences first, and what to call with them."""
+        order = np.argsort([-length for length in lengths], kind="stable")
+        longer = sum(length > CHUNK for length in lengths) * isinstance(self.network, RecurrentClassifier)
+        first = 0
+        while first < len(order):
+            call, count = self, batch_size
+            if first < longer:
+                call = self._chunked
+                count = min(call.batch(lengths[order[first]], batch_size), longer - first)
+            yield order[first : first + count], call
+            first += count
 
-def _tensorflow(network: keras.Model) -> Callable[[np.ndarray], Any]:
-    import tensorflow as tf
-
-    tensor = network.inputs[0]
-    signature = [tf.TensorSpec((None, None, *tensor.shape[2:]), tensor.dtype)]
-    return tf.function(lambda inputs: network(inputs, training=False), input_signature=signature)
-
-
-def _jax(network: keras.Model) -> Callable[[np.ndarray], Any]:
-    import jax
-
-    @jax.jit
-    def compiled(trainable, other, inputs):
-        return network.stateless_call(trainable, other, inputs, training=False)[0]
-
-    def call(inputs):
-        network.jax_state_sync()  # within `fit`, Keras keeps the weights elsewhere
-        variables = network.trainable_variables, network.non_trainable_variables
-        return compiled(*([variable.value for variable in each] for each in variables), inputs)
-
-    return call
-
-
-def _torch(network: keras.Model) -> Callable[[np.ndarray], Any]:
-    import torch
-
-    @torch.no_grad()
-    def call(inputs):  # `network.call`: what Keras does around it, it does for every layer
-        return network.call(keras.ops.convert_to_tensor(inputs), training=False)
-
-    return call
-
-
-_CALLS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
+    @cached_property
+    def _chunked(self):
+        return ChunkedCaller(self.network, self._few_shapes)

@@ -15,6 +15,7 @@ from zoo.preprocessing import TextPreprocessor
 from zoo.presets import PresetError
 from zoo.presets.schema import Boolean, Choice, Integer, Number, Optional, String, check
 from zoo.tasks.batches import Batches
+from zoo.tasks.compiling import compiled
 from zoo.tasks.fitting import History, fit
 from zoo.tasks.optimizer import make_optimizer
 from zoo.tasks.task import Task
@@ -33,6 +34,7 @@ _SCHEMA = {
         "embedding_dim": Integer(1, 8192),
         "input_dropout": _RATE,
         "output_dropout": _RATE,
+        "region": Optional(Integer(1, 1_000_000), 1),
         "samples": Integer(1, 1_000_000),
         "seed": Optional(Integer(0, 2**31 - 1)),
     },
@@ -174,11 +176,13 @@ class LanguageModel(Task):
         windows = self.windows(texts)
         if not windows:
             raise UserError("evaluate: no text has two ids, so there is nothing to predict")
+        tensor = keras.KerasTensor((None, None), "int32")
+        predict = compiled(self.network, lambda ids: self.network.token_nll(ids, training=False), tensor)
         total, count, done = 0.0, 0, 0
         for batch in Batches(windows, batch_size=batch_size, shuffle=False, widths=4).arrays():
-            nll = keras.ops.convert_to_numpy(self._nll(batch[0]))
+            nll, counted = map(keras.ops.convert_to_numpy, predict(batch[0]))
             total += float(nll.sum(dtype="float64"))
-            count += int((batch[0][:, 1:] != 0).sum()) * len(self.network.projections)
+            count += int(counted.sum())
             done += len(nll)
             if progress:
                 progress(done)
@@ -201,10 +205,6 @@ class LanguageModel(Task):
         return TextPreprocessor.train(
             [texts[row] for row in rows], vocabulary_size=self.vocabulary_size, seed=seed
         )
-
-    def _nll(self, ids):
-        with _no_gradient():
-            return self.network.token_nll(keras.ops.convert_to_tensor(ids), training=False)
 
     def _begin(self):
         keras.utils.set_random_seed(self.options.get("seed") or 0)
@@ -232,13 +232,3 @@ class LanguageModel(Task):
 def _predicted(_, nll):
     """Return what the network gives: it is the loss itself."""
     return nll
-
-
-def _no_gradient():
-    if keras.backend.backend() == "torch":
-        import torch
-
-        return torch.no_grad()
-    from contextlib import nullcontext
-
-    return nullcontext()

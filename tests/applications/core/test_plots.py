@@ -16,6 +16,7 @@ from zoo import UserError
 class Answer:
     label: str
     probabilities: dict[str, float]
+    labels: tuple[str, ...] | None = None
 
 
 def answer(*values: float) -> Answer:
@@ -58,6 +59,14 @@ def test_predictions_of_any_text(kind, tmp_path):
     assert chosen / other == pytest.approx(3, rel=0.05)  # the bars are as long as the probabilities
     border = np.concatenate([pixels(path)[:, :20], pixels(path)[:, -20:]], axis=1)
     assert border.min() == 1.0  # nothing is cut off
+
+
+@pytest.mark.parametrize("labels", [(), ("label 1",), ("label 0", "label 1")])
+def test_predictions_of_several_labels_colours_those_that_are_answered(labels, tmp_path):
+    several = Answer("label 1", {"label 0": 0.6, "label 1": 0.9}, labels)
+    path = plots.predictions(["text"], [several], tmp_path / "picture.png")
+    for number in (0, 1):
+        assert (share(path, plots.COLOURS[number]) > 0.01) == (f"label {number}" in labels)
 
 
 def test_predictions_of_many_labels_draws_the_most_probable(tmp_path):

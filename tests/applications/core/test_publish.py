@@ -51,8 +51,8 @@ def fake(monkeypatch):
     """An application and its task, in the places where publishing looks for them."""
     asked = []
 
-    def load(source, split, text_column="text", label_column="label"):
-        asked.append((source, split, text_column))
+    def load(source, split, text_column="text", label_column="label", label_separator=None):
+        asked.append((source, split, text_column, label_separator))
         return ["text"] * 1821
 
     modules = {
@@ -111,7 +111,7 @@ def again(run, **changes):
 def test_what_is_measured_is_what_is_shipped(run, fake, tmp_path):
     folder = publish(run, "fake_sst_en", tmp_path / "shipped")
     assert folder == tmp_path / "shipped" / "fake_sst_en"
-    assert fake.asked == [("sst:/home/me/sst", "test", "text")]
+    assert fake.asked == [("sst:/home/me/sst", "test", "text", None)]
     found = presets.read(folder)
     assert found.metadata["dtype"] == "float16"
     rounded = WEIGHT.astype("float16").astype("float32")
@@ -173,22 +173,23 @@ def test_the_command_tells_what_was_changed_in_a_recipe(run, fake, tmp_path):
     )
     (run / "logs").mkdir()
     arguments = {"validation": "own dev.csv", "text_column": "review", "label_column": "label", "seed": 3}
+    arguments["label_separator"] = "; "
     (run / "logs" / "run.json").write_text(json.dumps(arguments))
     card = presets.read(publish(run, "fake_sst_en", tmp_path / "shipped")).card
     assert (
         "zoo train fake --recipe tiny --set units=3 --set layers=1,2 --set deep=true --data sst:PATH --seed 3"
-        " --validation 'own dev.csv' --text-column review --out DIR\n"
+        " --validation 'own dev.csv' --text-column review --label-separator '; ' --out DIR\n"
     ) in card
-    assert fake.asked == [("sst:/home/me/sst", "test", "review")]
+    assert fake.asked == [("sst:/home/me/sst", "test", "review", "; ")]
 
 
 def test_the_command_of_finetuning(run, tmp_path):
-    values = {"preset": "/home/me/mine", "epochs": 3, "learning_rate": 0.001}
+    values = {"preset": "/home/me/mine", "epochs": 3, "learning_rate": 0.001, "calibrate": False}
     again(run, recipe="finetune", recipe_values=values, data="tfds:imdb_reviews")
     card = presets.read(publish(run, "fake_imdb", tmp_path / "shipped")).card
     assert (
-        "zoo finetune mine --epochs 3 --learning-rate 0.001 --data tfds:imdb_reviews --seed 3 --out DIR\n"
-        in card
+        "zoo finetune mine --epochs 3 --learning-rate 0.001 --no-calibrate --data tfds:imdb_reviews --seed 3 "
+        "--out DIR\n" in card
     )
 
 

@@ -372,3 +372,29 @@ def test_tfds_faults(own_builder, split, columns, message):
 def test_jsonl_numbers_become_text(tmp_path):
     line = json.dumps({"text": "a" * 5_000_000, "label": 1.5})
     assert rows(write(tmp_path / "a.jsonl", line))[0][1]["label"] == "1.5"
+
+
+def test_jsonl_lists_where_they_are_asked_for(tmp_path):
+    path = write(tmp_path / "a.jsonl", b'{"text": "x", "label": ["a", 1]}\n{"text": "y", "label": []}\n')
+    found = [row["label"] for _, row in sources.read_table(path, ["text", "label"], lists=["label"])]
+    assert found == [["a", "1"], []]
+    with pytest.raises(SourceError, match=r'a.jsonl:1: label: found \["a", 1\]; give text or a number'):
+        list(sources.read_table(path, ["text", "label"], lists=["text"]))
+    path = write(tmp_path / "b.jsonl", b'{"text": "x", "label": [["a"]]}\n')
+    with pytest.raises(SourceError, match="give text or a number"):
+        list(sources.read_table(path, ["text", "label"], lists=["label"]))
+
+
+def test_several_labels():
+    labels = [("a", "b")] * 40 + [("b",)] * 20 + [()] * 20 + [("a", "b", "c")]
+    dataset = TextDataset([str(row) for row in range(81)], labels, "f.csv", order=("b",))
+    assert dataset.multi_label
+    assert not TextDataset(["x"], ["a"], "f.csv").multi_label
+    assert dataset.label_names == ["b", "a", "c"]
+    training, validation = sources.split_validation(dataset, 0.25, seed=0)
+    assert [validation.labels.count(label) for label in dict.fromkeys(labels)] == [10, 5, 5, 0]
+    assert training.order == validation.order == ("b",)
+    with pytest.raises(SourceError, match="found no labels"):
+        sources.require_classes(TextDataset(["x"], [()], "f.csv"))
+    with pytest.raises(SourceError, match="found only the label 'a'"):
+        sources.require_classes(TextDataset(["x", "y"], [(), ("a",)], "f.csv"))

@@ -88,6 +88,29 @@ def test_file_faults(tmp_path, content, message):
     assert message in refused(str(write(tmp_path / "own.csv", content)))
 
 
+def test_several_labels(tmp_path):
+    text = 'text,label\na,x; y ;x\nb,\n"c",z\n'
+    file = str(write(tmp_path / "own.csv", text))
+    dataset = data.load(file, label_separator=";")
+    assert dataset.labels == [("x", "y"), (), ("z",)]
+    assert (dataset.label_names, dataset.multi_label) == (["x", "y", "z"], True)
+    assert "own.csv:3: no label" in refused(file)
+    assert data.load(file, require_labels=False).labels is None
+    lines = '{"text": "a", "label": ["x", "y"]}\n{"text": "b", "label": []}\n'
+    assert data.load(str(write(tmp_path / "own.jsonl", lines))).labels == [("x", "y"), ()]
+    mixed = str(write(tmp_path / "mixed.jsonl", lines + '{"text": "c", "label": "x;z"}\n'))
+    assert "mixed.jsonl:3: found 'x;z' after ('x', 'y'); give all texts lists of labels, or none" in refused(
+        mixed
+    )
+    assert data.load(mixed, label_separator=";").labels == [("x", "y"), (), ("x", "z")]
+    missing = str(write(tmp_path / "missing.jsonl", '{"text": "a", "label": null}\n'))
+    assert "found null" in refused(missing, label_separator=";")
+    assert data.load("builtin", "test", label_separator="+").labels[:2] == [("positive",), ("negative",)]
+    training, validation = data.load_training("builtin", label_separator="+")
+    assert training.multi_label
+    assert validation.multi_label
+
+
 def test_folder(tmp_path):
     for split, label, text in (("train", "good", "a"), ("train", "bad", "b"), ("test", "good", "c")):
         write(tmp_path / split / label / "1.txt", text)
@@ -171,8 +194,32 @@ def test_sst_faults(tmp_path, name, content, message):
     assert message in refused(f"sst:{tmp_path}", "test")
 
 
+@pytest.mark.parametrize("name", ["stsa.fine.dev", "stsa.fine.dev.txt.xz", "trees.dev.txt"])
+def test_sst5(tmp_path, name):
+    text = "4 it 's good\n2 it is .\n0 it 's bad .\n1 meh\n3 it works\n"
+    if name.startswith("trees"):
+        text = "(4 (2 it) (3 works))\n(2 (2 it) (2 is))\n(0 (2 it) (1 fails))\n(1 meh)\n(3 good)\n"
+    write(tmp_path / name, lzma.compress(text.encode()) if name.endswith(".xz") else text)
+    dataset = data.load(f"sst5:{tmp_path}", "validation")
+    assert dataset.labels == ["very positive", "neutral", "very negative", "negative", "positive"]
+    assert dataset.label_names == list(data.DEGREES)
+    assert dataset.texts[0] in ("it 's good", "it works")
+    assert dataset.take([0, 2]).label_names == ["very negative", "very positive"]
+    assert "sst5" in dataset.source
+    message = refused(f"sst5:{tmp_path}", "test")
+    assert "holds no split 'test': looked for stsa.fine.* and trees.*.txt" in message
+
+
+def test_sst5_faults(tmp_path):
+    write(tmp_path / "stsa.fine.test.txt", "3 fine\n5 good\n")
+    message = refused(f"sst5:{tmp_path}", "test")
+    assert "stsa.fine.test.txt:2: found '5 good'; expected 0, 1, 2, 3 or 4, a space and a sentence" in message
+    assert "has the splits train, validation, test" in refused(f"sst5:{tmp_path}")
+
+
 def test_corpus_wants_a_folder(tmp_path):
     file = write(tmp_path / "file", "")
+    assert "is a file; give the folder" in refused(f"sst5:{file}", "test")
     assert "is a file; give the folder" in refused(f"sst:{file}", "test")
     assert "is a file; give the folder" in refused(f"imdb:{file}", "test")
 
@@ -300,6 +347,19 @@ def test_phrase_files_missing(tmp_path):
 def test_real_corpora(shared_data, corpus, split, counts):
     dataset = data.load(f"{corpus}:{shared_data / 'sentiment' / corpus}", split)
     assert (dataset.labels.count("negative"), dataset.labels.count("positive")) == counts
+
+
+@pytest.mark.parametrize(
+    ("split", "counts"),
+    [
+        ("train", [1092, 2218, 1624, 2322, 1288]),
+        ("validation", [139, 289, 229, 279, 165]),
+        ("test", [279, 633, 389, 510, 399]),
+    ],
+)
+def test_real_sst5(shared_data, split, counts):
+    dataset = data.load(f"sst5:{shared_data / 'sentiment/sst'}", split)
+    assert [dataset.labels.count(label) for label in data.DEGREES] == counts
 
 
 def test_real_trees_agree_with_the_binary_files(shared_data, tmp_path):

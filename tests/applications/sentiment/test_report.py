@@ -9,7 +9,8 @@ import sklearn.metrics
 from applications.core.datasets import TextDataset
 from applications.sentiment import baselines, report
 from zoo import UserError
-from zoo.metrics import classification_metrics
+from zoo.metrics import calibration_error, multi_label_metrics
+from zoo.tasks import Labels
 
 GOOD = "good fine lovely superb brilliant warm funny clever".split()
 BAD = "bad poor awful dull weak stupid boring cheap".split()
@@ -20,7 +21,7 @@ LABELS = ("negative", "positive")
 class FakeTask:
     """Counts good and bad words; the probabilities are known."""
 
-    labels = LABELS
+    meaning = Labels(LABELS)
 
     def predict_proba(self, texts):
         score = np.array([sum((word in GOOD) - (word in BAD) for word in text.split()) for text in texts])
@@ -28,9 +29,7 @@ class FakeTask:
         return np.stack([1 - positive, positive], axis=1).astype("float32")
 
     def evaluate(self, texts, labels):
-        return classification_metrics(
-            self.predict_proba(texts), np.array([LABELS.index(it) for it in labels])
-        )
+        return self.meaning.metrics(self.predict_proba(texts), self.meaning.truth(labels))
 
 
 def sample(count: int, seed: int, labels=LABELS, noise: float = 0.1) -> TextDataset:
@@ -137,6 +136,115 @@ def test_odd_texts(tmp_path):
     assert "roc_auc" not in found["models"][0]  # all examples are of one class
 
 
+class Threshold(FakeTask):
+    """The same, with a temperature and a threshold."""
+
+    meaning = Labels(LABELS, temperature=2.0, thresholds=[0.3])
+
+
+def test_thresholds_and_temperatures_are_told(tmp_path):
+    test = sample(200, 1)
+    found = report.write(Threshold(), test, tmp_path)
+    probabilities = FakeTask().predict_proba(test.texts).astype("float64")
+    truth = np.array([LABELS.index(label) for label in test.labels])
+    answers = (probabilities[:, 1] >= 0.3).astype(int)
+    assert found["models"][0]["accuracy"] == pytest.approx(np.mean(answers == truth))
+    assert found["confusion"] == sklearn.metrics.confusion_matrix(truth, answers).tolist()
+    sharper = probabilities**2 / (probabilities**2).sum(axis=1, keepdims=True)
+    told = found["calibration"]
+    assert told["calibration_error_before"] == pytest.approx(calibration_error(sharper, truth), abs=1e-6)
+    assert told["calibration_error"] == pytest.approx(calibration_error(probabilities, truth), abs=1e-6)
+    assert told["log_loss_before"] == pytest.approx(sklearn.metrics.log_loss(truth, sharper), abs=1e-6)
+    assert [row.get("threshold") for row in found["per_label"]] == [None, 0.3]
+    expected = sklearn.metrics.f1_score(truth, answers, average=None)
+    assert [row["f1"] for row in found["per_label"]] == pytest.approx(expected.tolist())
+    page = (tmp_path / "report.md").read_text("utf-8")
+    assert "The temperature 2.000 takes the calibration error from" in page
+    assert "'positive' is answered from a probability of 0.300 on." in page
+    for row in found["worst"]:
+        assert row["probability"] == pytest.approx(
+            probabilities[row["number"] - 1][LABELS.index(row["predicted"])]
+        )
+
+
+class SeveralTask:
+    """Says of each text which kinds of words it holds."""
+
+    meaning = Labels(["bad", "good", "short"], multi_label=True)
+
+    def predict_proba(self, texts):
+        words = [set(text.split()) for text in texts]
+        rows = [[len(found & set(BAD)), len(found & set(GOOD)), 2 * (len(found) < 5)] for found in words]
+        return 1 / (1 + np.exp(1.1 - np.array(rows)))
+
+    def evaluate(self, texts, labels):
+        return self.meaning.metrics(self.predict_proba(texts), self.meaning.truth(labels))
+
+
+def several(count: int, seed: int) -> TextDataset:
+    """Return texts of which a few have no label, and some two."""
+    plain = sample(count, seed, noise=0.0)
+    generator = np.random.default_rng(seed)
+    labels = [
+        tuple(name for name, held in (("bad", set(text.split()) & set(BAD)), ("good", set(text.split()) & set(GOOD)))
+              if held and generator.uniform() < 0.9)
+        for text in plain.texts
+    ]  # fmt: skip
+    return TextDataset(plain.texts, labels, "own.csv", "test")
+
+
+def test_several_labels_a_text(tmp_path):
+    test = several(150, 1)
+    found = report.write(SeveralTask(), test, tmp_path / "report", train=several(200, 0))
+    task = SeveralTask()
+    probabilities = task.predict_proba(test.texts)
+    truth, answers = task.meaning.truth(test.labels), probabilities >= 0.5
+    expected = multi_label_metrics(probabilities, truth, answers)
+    assert {name: found["models"][0][name] for name in expected} == pytest.approx(expected)
+    assert report.evaluate(task, test) == pytest.approx(expected)
+    assert found["confusion"] is None
+    assert not (tmp_path / "report/confusion_matrix.png").exists()
+    assert (tmp_path / "report/micro_f1.png").exists()
+    assert [row["examples"] for row in found["per_label"]] == truth.sum(axis=0).tolist()
+    each = sklearn.metrics.f1_score(truth, answers, average=None, zero_division=np.nan)
+    np.testing.assert_allclose([row["f1"] for row in found["per_label"]], each)
+    for row in found["models"][1:]:
+        assert row["micro_f1"] > 0.85
+    for row in found["worst"]:
+        place = row["number"] - 1
+        assert row["label"] == ", ".join(test.labels[place]) != row["predicted"]
+        mistaken = answers[place] != truth[place]
+        assert row["probability"] == pytest.approx(
+            np.maximum(probabilities, 1 - probabilities)[place][mistaken].max()
+        )
+    page = (tmp_path / "report/report.md").read_text("utf-8")
+    assert "## Label by label" in page
+    assert "The standard error of the first subset accuracy" in page
+    assert json.loads((tmp_path / "report/report.json").read_text("utf-8"))["models"][0] == found["models"][0]
+
+
+def test_one_label_where_several_are_meant():
+    with pytest.raises(UserError, match=r"builtin: has one label for each text, .* by --label-separator"):
+        report.evaluate(SeveralTask(), sample(4, 0))
+    with pytest.raises(UserError, match=r"own.csv: has a list of labels for each text, the model gives one"):
+        report.evaluate(FakeTask(), several(4, 0))
+    with pytest.raises(UserError, match="text 1 has the label 'ugly'"):
+        report.evaluate(SeveralTask(), TextDataset(["a"], [("bad", "ugly")], "own.csv"))
+
+
+def test_very_many_labels_get_no_confusion(tmp_path):
+    class Many:
+        meaning = Labels([f"label {number}" for number in range(report.CONFUSED + 1)])
+
+        def predict_proba(self, texts):
+            return np.random.default_rng(0).dirichlet(np.ones(len(self.meaning.names)), size=len(texts))
+
+    found = report.write(Many(), TextDataset(["a", "b"], ["label 1", "label 7"], "own.csv"), tmp_path)
+    assert found["confusion"] is None
+    assert len(found["per_label"]) == report.CONFUSED + 1
+    assert "## Confusion" not in (tmp_path / "report.md").read_text("utf-8")
+
+
 @pytest.mark.parametrize("labels", [None, ["negative", "neutral"]])
 def test_labels_that_cannot_be_measured(labels, tmp_path):
     dataset = TextDataset(["a", "b"], labels, "own.csv")
@@ -173,7 +281,7 @@ def test_nb_svm_without_mixing_is_a_classifier_of_log_count_ratios():
 def test_baselines_of_three_classes():
     labels = ("negative", "positive", "neutral")
     rows = baselines.measure(
-        sample(300, 0, labels), sample(150, 1, labels), labels, validation=sample(60, 2, labels)
+        sample(300, 0, labels), sample(150, 1, labels), Labels(labels), validation=sample(60, 2, labels)
     )
     for row in rows:
         assert row["accuracy"] > 0.7
@@ -183,7 +291,9 @@ def test_baselines_of_three_classes():
 def test_baselines_are_measured_once_and_chosen_elsewhere():
     """What is chosen does not depend on the test data."""
     train, validation = sample(200, 0), sample(80, 3)
-    rows = [baselines.measure(train, sample(100, seed), LABELS, validation=validation) for seed in (4, 5)]
+    rows = [
+        baselines.measure(train, sample(100, seed), Labels(LABELS), validation=validation) for seed in (4, 5)
+    ]
     for one, other in zip(*rows, strict=True):
         assert one["chosen"] == other["chosen"]
         assert one["log_loss"] != other["log_loss"]
@@ -192,11 +302,11 @@ def test_baselines_are_measured_once_and_chosen_elsewhere():
 def test_baselines_where_training_lacks_a_class():
     train = TextDataset(sample(40, 0).texts, ["negative", "positive"] * 20, "own.csv")
     labels = ("negative", "positive", "neutral")
-    for row in baselines.measure(train, sample(30, 1, labels), labels):
+    for row in baselines.measure(train, sample(30, 1, labels), Labels(labels)):
         assert np.isfinite(row["log_loss"])
 
 
 def test_baselines_are_the_same_every_time():
-    rows = [baselines.measure(sample(120, 0), sample(60, 1), LABELS, seed=7) for _ in range(2)]
+    rows = [baselines.measure(sample(120, 0), sample(60, 1), Labels(LABELS), seed=7) for _ in range(2)]
     for one, other in zip(*rows, strict=True):
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
