@@ -103,7 +103,7 @@ def _select(
     remedy: str,
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the named columns of rows, the first of which holds the names."""
-    rows = ((number, row) for number, row in rows if any(row) or len(row) > 1)
+    rows = ((number, row) for number, row in rows if row)  # a blank line; `""` is an empty text
     number, header = next(rows, (0, None))
     if header is None:
         raise SourceError(f"{path}: is empty; give a table whose first line names the columns")

@@ -69,7 +69,7 @@ def _said(explanation):
     """Return the lines below the text."""
     label = cut(explanation.label, 30)
     total = explanation.difference + explanation.residual
-    yield f"{label} {explanation.probability:.1%}"
+    yield f"{label} {explanation.probability:.1%}: blue speaks for it, orange against"
     yield (
         f"log-odds of {label}: a text that says nothing {explanation.baseline_log_odds:+.2f}, "
         f"these words {total:+.2f}, this text {explanation.log_odds:+.2f}"

@@ -58,20 +58,22 @@ def test_a_virtual_step_moves_the_answer_and_needs_no_label():
     assert losses[0] < losses[1] < losses[2]
 
 
-@pytest.mark.parametrize("options", [{"adversarial": 0.05}, {"virtual": 0.05}])
+@pytest.mark.parametrize("options", [{"adversarial": 0.2}, {"virtual": 0.2}])
 def test_a_network_that_learns_with_an_adversary_withstands_it(options):
     def learn(adversary):
+        keras.utils.set_random_seed(1)
         network = RecurrentClassifier(9, 2, units=8, embedding_dim=6, seed=1, head_dropout=0.1)
         network.adversary = adversary
         network.compile(keras.optimizers.Adam(0.02), LOSS)
         ids = np.random.default_rng(0).integers(2, 9, size=(64, 5)).astype("int32")
-        targets = np.eye(2, dtype="float32")[(ids == 4).any(1).astype(int)]
+        wrong = np.random.default_rng(1).random(64) < 0.2  # or every network would be sure of every answer
+        targets = np.eye(2, dtype="float32")[((ids == 4).any(1) ^ wrong).astype(int)]
         network.fit(ids, targets, epochs=15, batch_size=16, verbose=0, shuffle=False)
         network.adversary = None
         clean = network.evaluate(ids, targets, batch_size=64, verbose=0)
         worst = Adversary(0.2).loss(network, LOSS, keras.ops.convert_to_tensor(ids), targets, None, None)
-        return clean, float(array(worst)) / clean
+        return clean, float(array(worst))
 
-    clean, ratio = learn(Adversary(**options))
+    clean, worst = learn(Adversary(**options))
     assert clean < 0.5
-    assert ratio < learn(None)[1]
+    assert worst < 0.95 * learn(None)[1]

@@ -398,3 +398,9 @@ def test_several_labels():
         sources.require_classes(TextDataset(["x"], [()], "f.csv"))
     with pytest.raises(SourceError, match="found only the label 'a'"):
         sources.require_classes(TextDataset(["x", "y"], [(), ("a",)], "f.csv"))
+
+
+def test_an_empty_text_in_a_table_of_one_column_is_a_row(tmp_path):
+    (tmp_path / "own.csv").write_text('text\n"first"\n""\n\n"last"\n')
+    rows = [row["text"] for _, row in sources.read_table(tmp_path / "own.csv", ["text"])]
+    assert rows == ["first", "", "last"]
