@@ -1,5 +1,6 @@
 """What holds for every test: the backend, no accelerator, no network, quiet logs; which tests run here."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -12,6 +13,7 @@ os.environ["TFDS_DISABLE_GCS"] = "1"
 
 import pytest
 
+MAPS = 20_000  # of memory, from which on compiled programs are let go
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -19,6 +21,19 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 def shared_data() -> Path:
     """The folder of real data sets beside the checkout; where there is none, its tests are left out."""
     return SHARED
+
+
+@pytest.fixture(autouse=True)
+def no_programs_kept():
+    """Let go of what JAX compiled once it is much: a program takes maps of memory, of which Linux gives 65,530."""
+    yield
+    maps = Path("/proc/self/maps")
+    if os.environ["KERAS_BACKEND"] == "jax" and maps.exists():
+        if maps.read_bytes().count(b"\n") > MAPS:
+            import jax
+
+            jax.clear_caches()
+            gc.collect()
 
 
 def pytest_report_header() -> str:

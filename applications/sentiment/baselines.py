@@ -69,27 +69,57 @@ def measure(
     Raises:
         UserError: as `truth`.
     """
-    labels = labels.forget()
     began = time.monotonic()
-    vectorizer = _vectorizer()
-    x, y = vectorizer.fit_transform(train.texts), truth(train, labels)
-    x_test, y_test = vectorizer.transform(test.texts), truth(test, labels)
-    if validation is None:
-        held = _tenth(y, seed)
-        kept = np.setdiff1d(np.arange(len(y)), held)
-        fitted, chosen_on = (x[kept], y[kept]), (x[held], y[held])
-    else:
-        fitted = x, y
-        chosen_on = vectorizer.transform(validation.texts), truth(validation, labels)
+    counted = _Counted(train, labels.forget(), validation, seed)
+    x_test, y_test = counted.vectorizer.transform(test.texts), truth(test, labels)
     rows, counting = [], time.monotonic() - began
     for baseline in (TFIDF_REGRESSION, NB_SVM):
         began = time.monotonic()
-        numbers = _choose(baseline, fitted, chosen_on, labels)
-        probabilities = _fit(baseline, (x, y), numbers, labels)(x_test)
-        metrics = labels.metrics(probabilities, y_test)
+        classify, numbers = counted.fit(baseline)
+        metrics = counted.labels.metrics(classify(x_test), y_test)
         seconds = round(counting + time.monotonic() - began, 1)
         rows.append({"model": baseline.name, **metrics, "seconds": seconds, "chosen": numbers})
     return rows
+
+
+def classifier(
+    baseline: "Baseline",
+    train: TextDataset,
+    labels: "Labels",
+    *,
+    validation: TextDataset | None = None,
+    seed: int = 0,
+) -> Callable[[Sequence[str]], np.ndarray]:
+    """Return a fitted baseline: a function from texts to probabilities `(n, labels)`; arguments as of `measure`.
+
+    Raises:
+        UserError: as `truth`.
+    """
+    counted = _Counted(train, labels.forget(), validation, seed)
+    classify, _ = counted.fit(baseline)
+    return lambda texts: classify(counted.vectorizer.transform(texts))
+
+
+class _Counted:
+    """The tokens of the training data, and what a baseline's numbers are chosen on."""
+
+    def __init__(self, train, labels, validation, seed):
+        self.labels = labels
+        self.vectorizer = _vectorizer()
+        x, y = self.vectorizer.fit_transform(train.texts), truth(train, labels)
+        self._whole = x, y
+        if validation is None:
+            held = _tenth(y, seed)
+            kept = np.setdiff1d(np.arange(len(y)), held)
+            self._fitted, self._chosen_on = (x[kept], y[kept]), (x[held], y[held])
+        else:
+            self._fitted = x, y
+            self._chosen_on = self.vectorizer.transform(validation.texts), truth(validation, labels)
+
+    def fit(self, baseline):
+        """Return a function from counts to probabilities, and the numbers chosen."""
+        numbers = _choose(baseline, self._fitted, self._chosen_on, self.labels)
+        return _fit(baseline, self._whole, numbers, self.labels), numbers
 
 
 def truth(dataset: TextDataset, labels: "Labels") -> np.ndarray:

@@ -112,7 +112,7 @@ def load_training(
         SourceError: as `load`, or fewer than two labels.
     """
     where = sources.parse(source, CORPORA)
-    names = sources.tfds_splits(where.value) if where.kind == "tfds" else _SPLITS.get(where.kind, ())
+    names = splits(where)
     columns = {"text_column": text_column, "label_column": label_column, "label_separator": label_separator}
     training = load(source, "train" if names else None, **columns)
     sources.require_classes(training)
@@ -130,9 +130,13 @@ def load_texts(source: str, text_column: str = "text") -> list[str]:
         SourceError: as `load`.
     """
     where = sources.parse(source, CORPORA)
-    names = sources.tfds_splits(where.value) if where.kind == "tfds" else _SPLITS.get(where.kind, ())
-    splits = [name for name in names if name in ("train", "unsupervised")] or [None]
-    return [text for split in splits for text in load(source, split, text_column, require_labels=False).texts]
+    names = [name for name in splits(where) if name in ("train", "unsupervised")] or [None]
+    return [text for split in names for text in load(source, split, text_column, require_labels=False).texts]
+
+
+def splits(where: sources.Source) -> Sequence[str]:
+    """Return the names of the splits that a source has; none of a file or a folder."""
+    return sources.tfds_splits(where.value) if where.kind == "tfds" else _SPLITS.get(where.kind, ())
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,11 @@ class Recipe:
         examples: learn from so many texts, drawn by the seed, instead of from all: for quick trials.
         pretrained: a language model to start from, the run or preset of a `zoo pretrain`; its pieces, cell, units
             and embeddings count.
-        unlabelled: whether `virtual_adversarial` also sees the texts of the split `unsupervised`.
+        unlabelled: a source of texts without labels, of `imdb:PATH` the split `unsupervised`: for
+            `virtual_adversarial`, or, with `teachers`, to learn from.
+        unlabelled_sentences: cut them into sentences.
+        teachers: runs or presets joined by commas, and `nb-svm` for the baseline, whose mean answers are the labels
+            of the unlabelled texts: self-training.
         model_type: kind of subwords, `"unigram"` or `"bpe"`.
         truncation: which `max_length` ids of a longer text are learned from: `"head"`, `"tail"`, or `"both"`, half
             of them from either end.
@@ -63,7 +67,9 @@ class Recipe:
     gradual_unfreezing: float = 0.0
     adversarial: float = 0.0
     virtual_adversarial: float = 0.0
-    unlabelled: bool = False
+    unlabelled: str | None = None
+    unlabelled_sentences: bool = False
+    teachers: str | None = None
     label_smoothing: float = 0.0
     subword_sampling: float = 0.0
     class_weight: str | None = None

@@ -13,6 +13,7 @@ from applications.core.datasets import TextDataset
 from applications.sentiment import data
 from applications.sentiment import report as reports
 from applications.sentiment.recipes import FINETUNE, RECIPES, Recipe
+from applications.sentiment.self_training import Teachers, load_unlabelled, soft_labels
 from zoo import presets
 from zoo.errors import UserError
 from zoo.preprocessing import TextPreprocessor
@@ -49,7 +50,14 @@ _NETWORK = (
 )
 _ENCODER = ("cell", "units", "bidirectional", "embedding_dim")  # which a pre-trained encoder settles
 _BEFORE = ("recipe", "recipe_values", "data", "seed", "splits", "validation", "seconds", "machine")
-_HERE = ("phrases", "examples", "pretrained", "unlabelled")  # what this file does
+_HERE = (
+    "phrases",
+    "examples",
+    "pretrained",
+    "unlabelled",
+    "unlabelled_sentences",
+    "teachers",
+)  # what this file does
 _FIT = tuple(field.name for field in fields(Recipe) if field.name not in (*_HERE, *_TEXT, *_NETWORK))
 
 
@@ -117,9 +125,16 @@ def train(
         texts_of_pieces = {name: values[name] for name in _TEXT}
         start = {"preprocessor": TextPreprocessor.train(sentences, **texts_of_pieces, seed=seed)}
     task = SentimentClassifier(labels=labels, seed=seed, **start, **network)
-    unlabelled = (
-        data.load(source, "unsupervised", text_column, require_labels=False) if recipe.unlabelled else None
-    )
+    unlabelled = []
+    if recipe.unlabelled:
+        unlabelled = load_unlabelled(recipe.unlabelled, text_column, recipe.unlabelled_sentences)
+    if recipe.teachers:
+        if not unlabelled:
+            raise UserError("recipe: teachers label unlabelled texts; name some, unlabelled=imdb:PATH")
+        teachers = Teachers(recipe.teachers, labels, training, held, seed)
+        learned = soft_labels(teachers, unlabelled, Path(out) / "soft_labels.npz")
+        texts = [*texts, *unlabelled]
+        targets, unlabelled = np.concatenate([labels.targets(targets), learned]), []
     facts = {"recipe": _name(recipe), "recipe_values": values}
     if before is not None:
         facts["pretraining"] = {name: before[name] for name in _BEFORE if name in before}
@@ -131,7 +146,7 @@ def train(
         held,
         out,
         facts,
-        {**{name: values[name] for name in _FIT}, "unlabelled": unlabelled.texts if unlabelled else ()},
+        {**{name: values[name] for name in _FIT}, "unlabelled": unlabelled},
         seed,
         report,
         progress,

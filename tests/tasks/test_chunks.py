@@ -129,11 +129,12 @@ def test_a_caller_takes_the_long_ones_in_chunks_and_the_short_ones_as_ever(monke
     caller, asked = Caller(network), []
     long = [np.tile(sequence, 100)[:length] for sequence, length in zip(SEQUENCES, LENGTHS, strict=True)]
     wanted = probabilities(network.predict_on_batch(pad(long)))
-    call = caller._call
-    monkeypatch.setattr(caller, "_call", lambda ids: asked.append(ids.shape[1]) or call(ids))
+    which = caller._which
+    monkeypatch.setattr(caller, "_which", lambda ids: asked.append(ids.shape[1]) or which(ids))
     done = []
     np.testing.assert_allclose(probabilities(caller.run(long, 2, done.append)), wanted, atol=1e-5)
     assert asked == [512, 40]
+    assert [which(np.ones((1, steps))) is caller._long for steps in (127, 128)] == [False, True]
     assert done == [2, 4, 6, 8]
 
 

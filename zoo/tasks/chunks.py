@@ -39,7 +39,7 @@ class ChunkedCaller:
         for walk in walks(network):
             states = {name: self._first[name] for name in walk.directions}
             summaries = self._summaries if walk.pools else {}
-            call = compiled(network, walk.step, ids, _any_batch(states), _any_batch(summaries))
+            call = compiled(network, walk.step, ids, _any_batch(states), _any_batch(summaries), long=True)
             self._walks.append((walk, call))
         self._before = self._walks[0][0].before
         self._logits = compiled(network, lambda last: logits(network, last), _any_batch(self._summaries))

@@ -1,6 +1,7 @@
 """Functions of tensors that use a network's weights, as functions of arrays: compiled where the backend compiles."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import keras
@@ -8,17 +9,18 @@ import keras
 from zoo.loops import private
 
 
-def compiled(network: keras.Model, function: Callable, *inputs: Any) -> Callable:
+def compiled(network: keras.Model, function: Callable, *inputs: Any, long: bool = False) -> Callable:
     """Return `function` of tensors as a function of arrays that is compiled where the backend compiles.
 
     Args:
         network: the one whose weights the function uses; those of now count, whenever it is called.
         function: from tensors to tensors; both may be nested. It draws nothing and remembers nothing.
+        long: whether it is for long sequences, for which leaving the framework pays: see `zoo.loops.private`.
         inputs: a `KerasTensor` for each tensor of the arguments; the axes that differ between calls are None.
     """
 
     def traced(*tensors):
-        with private():
+        with private() if long else nullcontext():
             return function(*tensors)
 
     return _COMPILED[keras.backend.backend()](network, traced, inputs)

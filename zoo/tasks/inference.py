@@ -12,6 +12,7 @@ from zoo.tasks.chunks import CHUNK, ChunkedCaller
 from zoo.tasks.compiling import compiled
 
 _SHORT = 32  # steps, with padding, of one short sequence where every shape is compiled
+_LONG = 128  # steps from which on the compiled loop is the faster one (on 2 cores, 256 units)
 _FEW = 16  # and of the shortest of many
 
 
@@ -35,7 +36,10 @@ class Caller:
     def __init__(self, network: keras.Model):
         self.network = network
         # `network.call`: what Keras does around it, it does for every layer
-        self._call = compiled(network, lambda ids: network.call(ids, training=False), network.inputs[0])
+        self._call, self._long = (
+            compiled(network, lambda ids: network.call(ids, training=False), network.inputs[0], long=long)
+            for long in (False, True)
+        )
         self._few_shapes = keras.backend.backend() == "jax"
 
     def warm(self) -> None:
@@ -47,12 +51,17 @@ class Caller:
         """Return the outputs (count, ...) for a few sequences (time, ...) at once."""
         count = len(sequences)
         if not self._few_shapes:
-            return keras.ops.convert_to_numpy(self._call(pad(sequences)))
+            padded = pad(sequences)
+            return keras.ops.convert_to_numpy(self._which(padded)(padded))
         one = count == 1
         padded = pad(sequences, 1 if one else 4, _SHORT if one else _FEW)
         full = np.zeros((1 << (count - 1).bit_length(), *padded.shape[1:]), padded.dtype)
         full[:count] = padded
-        return np.asarray(self._call(full))[:count]
+        return np.asarray(self._which(full)(full))[:count]
+
+    def _which(self, padded):
+        """Return what computes these sequences faster."""
+        return self._long if padded.shape[1] >= _LONG else self._call
 
     def run(
         self,

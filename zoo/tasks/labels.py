@@ -270,6 +270,10 @@ class Labels:
         exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
         return exponentials / exponentials.sum(axis=1, keepdims=True)
 
+    def class_probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Return the probabilities of the network's classes, (count, classes): which groups sum up."""
+        return replace(self, names=range(self.classes), groups=None, thresholds=None).probabilities(logits)
+
     def uncalibrated(self, probabilities: np.ndarray) -> np.ndarray:
         """Return what the probabilities (count, labels) would be at a temperature of 1."""
         p = np.clip(probabilities, 1e-300, 1)

@@ -157,6 +157,19 @@ class SentimentClassifier(Task):
             return np.empty((0, len(self.meaning.names)))
         return self.meaning.probabilities(self._logits(texts, batch_size, progress, whole))
 
+    def class_probabilities(
+        self, texts: Sequence[str], *, batch_size: int = 64, whole: bool = True
+    ) -> np.ndarray:
+        """Return the probabilities of the network's classes, (count, classes) float64, which labels may sum up.
+
+        They are what `fit` takes as distributions: another classifier can learn from them. The arguments are those
+        of `predict_proba`.
+        """
+        self._ready()
+        if not len(texts):
+            return np.empty((0, self.meaning.classes))
+        return self.meaning.class_probabilities(self._logits(texts, batch_size, whole=whole))
+
     def _logits(self, texts, batch_size=64, progress=None, whole=True):
         """Return the network's logits, (count, classes)."""
         return self._caller().run(self.preprocessor(texts, whole=whole), batch_size, progress)
