@@ -28,12 +28,11 @@ def no_programs_kept():
     """Let go of what JAX compiled once it is much: a program takes maps of memory, of which Linux gives 65,530."""
     yield
     maps = Path("/proc/self/maps")
-    if os.environ["KERAS_BACKEND"] == "jax" and maps.exists():
-        if maps.read_bytes().count(b"\n") > MAPS:
-            import jax
+    if os.environ["KERAS_BACKEND"] == "jax" and maps.exists() and maps.read_bytes().count(b"\n") > MAPS:
+        import jax
 
-            jax.clear_caches()
-            gc.collect()
+        jax.clear_caches()
+        gc.collect()
 
 
 def pytest_report_header() -> str:
