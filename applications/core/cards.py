@@ -45,14 +45,14 @@ def model_card(
     Args:
         name: of the preset.
         about: what the application says.
-        training: `applications.core.publish.TRAINING`.
+        training: `applications.core.publish.TRAINING`, its paths portable.
         command: that trains it.
         pretraining_command: that trains the language model which it started from.
         metrics: of the float16 weights on the test split.
         count: examples of the test split.
         parameters: of the network.
     """
-    data, trials = portable(training["data"]), training["trials"]
+    data, trials = training["data"], training["trials"]
     measured = [
         {"metric": key, "test": value, "validation": training["validation"].get(key)}
         for key, value in metrics.items()

@@ -84,6 +84,7 @@ def publish(run: Path, name: str, presets_folder: Path | None = None, *, trials:
     )
     columns = {key: value for key, value in arguments.items() if key.endswith(("_column", "_separator"))}
     test = data.load(training["data"], "test", **columns)
+    training = _portable(training)
     tasks = import_module("zoo.tasks")
     with tempfile.TemporaryDirectory() as temporary:
         rounded = Path(temporary) / name
@@ -93,7 +94,7 @@ def publish(run: Path, name: str, presets_folder: Path | None = None, *, trials:
         parameters = presets.read(rounded).metadata["parameters"]
     metrics = report.evaluate(task, test)
     before = training["pretraining"]
-    about = card.about(training["data"])
+    about = card.about(training)
     text = model_card(
         name,
         about,
@@ -106,7 +107,7 @@ def publish(run: Path, name: str, presets_folder: Path | None = None, *, trials:
         parameters=parameters,
     )
     said = {key: value for key, value in training.items() if value is not None}
-    metadata = {**said, "data": portable(training["data"]), "description": about.summary, "metrics": metrics}
+    metadata = {**said, "description": about.summary, "metrics": metrics}
     return task.save_to_preset(folder, metadata=metadata, card=text, dtype="float16")
 
 
@@ -118,6 +119,15 @@ def _training(run: Path) -> dict[str, Any]:
     metadata = presets.read(folder).metadata
     said = {key: metadata[key] for key in TRAINING if key in metadata}
     return schema.check(said, TRAINING, str(folder / "metadata.json"))
+
+
+def _portable(said: Any) -> Any:
+    """Return what is said of a training without the folders of this machine; of paths joined by commas, of each."""
+    if isinstance(said, Mapping):
+        return {key: _portable(value) for key, value in said.items()}
+    if isinstance(said, str):
+        return ",".join(map(portable, said.split(",")))
+    return said
 
 
 def _arguments(run: Path) -> dict[str, Any]:

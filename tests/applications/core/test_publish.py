@@ -61,9 +61,12 @@ def fake(monkeypatch):
         "applications.fake.report": {
             "evaluate": lambda task, dataset: {"mean": float(task.weight.mean()), "count": len(dataset)}
         },
-        "applications.fake.recipes": {"RECIPES": {"tiny": Recipe(units=2), "base": Recipe()}},
+        "applications.fake.recipes": {
+            "RECIPES": {"tiny": Recipe(units=2), "base": Recipe()},
+            "PRETRAINING": {"tiny": Recipe(units=2)},
+        },
         "applications.fake.card": {
-            "about": lambda source: About(
+            "about": lambda training: About(
                 summary="Does nothing.",
                 data="Made up.",
                 licence="None.",
@@ -126,7 +129,16 @@ def test_what_is_measured_is_what_is_shipped(run, fake, tmp_path):
 def test_no_path_of_this_machine_is_shipped(run, tmp_path):
     (run / "logs").mkdir()
     (run / "logs" / "run.json").write_text(json.dumps({"validation": "/home/me/held.csv"}))
+    values = {"unlabelled": "imdb:/home/me/imdb", "teachers": "nb-svm,/home/me/one,/home/me/two", "units": 8}
+    before = {
+        "recipe": "tiny", "recipe_values": {"units": 2}, "data": "imdb:/home/me/imdb", "seed": 1, "seconds": 1.0,
+        "splits": {"train": 5}, "validation": {"perplexity": 2.0}, "machine": "x86_64, 2 cores",
+    }  # fmt: skip
+    again(run, recipe_values=values, pretraining=before)
     folder = publish(run, "fake_sst_en", tmp_path / "shipped")
+    said = presets.read(folder).metadata
+    assert said["recipe_values"] == {"unlabelled": "imdb:PATH", "teachers": "nb-svm,one,two", "units": 8}
+    assert said["pretraining"]["data"] == "imdb:PATH"
     for path in folder.iterdir():
         assert b"/home" not in path.read_bytes(), path.name
         assert str(tmp_path).encode() not in path.read_bytes(), path.name
