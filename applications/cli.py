@@ -41,6 +41,10 @@ Source = Annotated[
 Out = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="The run folder: made, or gone on with after a kill.")
 ]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Change a number of the recipe; may be repeated."),
+]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Everything random follows from it.")]
 TextColumn = Annotated[
     str | None, typer.Option(metavar="NAME", help="The column of the texts.  [default: text]")
@@ -168,10 +172,7 @@ def train(
     recipe: Annotated[str, typer.Option(metavar="NAME", help="`zoo list applications` lists them.")],
     data: Source,
     out: Out,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Change a number of the recipe; may be repeated."),
-    ] = None,
+    set_: Set = None,
     seed: Seed = 0,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
@@ -203,10 +204,7 @@ def pretrain(
     recipe: Annotated[str, typer.Option(metavar="NAME", help="A recipe of PRETRAINING in its recipes.py.")],
     data: Source,
     out: Out,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Change a number of the recipe; may be repeated."),
-    ] = None,
+    set_: Set = None,
     seed: Seed = 0,
     text_column: TextColumn = None,
     quiet: Quiet = False,
@@ -255,6 +253,7 @@ def finetune(
             help="Choose by it, on the validation data, from which probability on a label is answered.",
         ),
     ] = None,
+    set_: Set = None,
     seed: Seed = 0,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
@@ -279,7 +278,11 @@ def finetune(
         "calibrate": calibrate,
         "threshold": threshold,
     }
-    given = {"seed": seed, "validation": validation, **columns, **_without_none(numbers)}
+    plain = _part(options.NAME, "recipes").FINETUNING
+    set_ = [f"{name}={value}" for name, value in _without_none(numbers).items()] + (set_ or [])
+    chosen = recipes.to_dict(recipes.override(plain, set_))
+    changed = {name: chosen[name] for name in (text.partition("=")[0] for text in set_)}
+    given = {"seed": seed, "validation": validation, **columns, **changed}
     _check_sources(options.NAME, data, validation)
     said = {"command": "finetune", "preset": preset, "data": data, **given}
     _fit(options.NAME, "finetune", preset, data, out, said, {**given, "report": not no_report}, quiet)

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from applications.core import recipes, runs
@@ -99,7 +100,7 @@ def publish(run: Path, name: str, presets_folder: Path | None = None, *, trials:
         name,
         about,
         training,
-        command=_command(training, arguments, known.RECIPES),
+        command=_command(training, arguments, known),
         pretraining_command=before
         and _pretraining_command(training["application"], before, known.PRETRAINING),
         metrics=metrics,
@@ -142,19 +143,19 @@ def _arguments(run: Path) -> dict[str, Any]:
     return schema.check({"arguments": arguments}, {"arguments": _SETTINGS}, str(path))["arguments"]
 
 
-def _command(training: Mapping[str, Any], arguments: Mapping[str, Any], known: Mapping[str, Any]) -> str:
+def _command(training: Mapping[str, Any], arguments: Mapping[str, Any], known: ModuleType) -> str:
     """Return the command of the training; changed numbers as `--set` of the nearest recipe in `known`."""
     values = dict(training["recipe_values"])
     if training["recipe"] == "finetune":
         words = ["zoo", "finetune", portable(str(values.pop("preset")))]
-        options = [_option(key, value) for key, value in values.items()]
+        options = _changed(values, recipes.to_dict(known.FINETUNING))
     else:
-        words, options = _recipe("train", training["application"], training, known)
+        words, options = _recipe("train", training["application"], training, known.RECIPES)
     options += [("--data", portable(training["data"])), ("--seed", training["seed"])]
     if arguments.get("validation"):
         options.append(("--validation", portable(str(arguments["validation"]))))
     options += [
-        _option(key, value)
+        (f"--{key.replace('_', '-')}", value)
         for key, value in arguments.items()
         if (key.endswith("_column") and value != key.removesuffix("_column"))
         or (key.endswith("_separator") and value is not None)
@@ -173,25 +174,19 @@ def _recipe(
     verb: str, application: str, training: Mapping[str, Any], known: Mapping[str, Any]
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Return the words that name the nearest recipe in `known`, and what it takes as `--set` besides."""
-    changed = {}
-    for name, recipe in known.items():
-        plain = recipes.to_dict(recipe)
-        changed[name] = {
-            key: value
-            for key, value in training["recipe_values"].items()
-            if key not in plain or plain[key] != value
-        }
+    values = training["recipe_values"]
+    changed = {name: _changed(values, recipes.to_dict(recipe)) for name, recipe in known.items()}
     nearest = min(changed, key=lambda name: (name != training["recipe"], len(changed[name])))
-    words = ["zoo", verb, application, "--recipe", nearest]
-    return words, [("--set", f"{key}={_setting(value)}") for key, value in changed[nearest].items()]
+    return ["zoo", verb, application, "--recipe", nearest], changed[nearest]
 
 
-def _option(key: str, value: Any) -> tuple[Any, ...]:
-    """Return the words of an option."""
-    name = key.replace("_", "-")
-    if isinstance(value, bool):
-        return (f"--{name}" if value else f"--no-{name}",)
-    return f"--{name}", value
+def _changed(values: Mapping[str, Any], plain: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the options that make `values` of a plain recipe."""
+    return [
+        ("--set", f"{key}={_setting(value)}")
+        for key, value in values.items()
+        if key not in plain or plain[key] != value
+    ]
 
 
 def _setting(value: Any) -> str:

@@ -145,5 +145,30 @@ RECIPES: dict[str, Recipe] = {
     "sst2": Recipe(phrases=True, epochs=3, batch_size=128),
 }
 
-# What `finetune` begins from where nothing else is said.
-FINETUNE = {"epochs": 3, "batch_size": 32, "learning_rate": 5e-4}
+
+@dataclass(frozen=True)
+class Finetuning:
+    """How a preset learns further; the names are those of `Recipe`."""
+
+    epochs: int = 3
+    batch_size: int = 32
+    learning_rate: float = 5e-4
+    schedule: str = "cosine"
+    warmup: float = 0.05
+    weight_decay: float = 0.0
+    clipnorm: float = 1.0
+    averaging: float = 0.0
+    discriminative: float = 1.0
+    gradual_unfreezing: float = 0.0
+    adversarial: float = 0.0
+    virtual_adversarial: float = 0.0
+    label_smoothing: float = 0.0
+    subword_sampling: float = 0.0
+    class_weight: str | None = None
+    monitor: str | None = None
+    patience: int | None = None
+    calibrate: bool = True
+    threshold: Literal["accuracy", "f1"] | None = None
+
+
+FINETUNING = Finetuning()

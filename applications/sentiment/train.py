@@ -2,7 +2,7 @@
 
 import os
 import platform
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from applications.core import backend, recipes, sources
 from applications.core.datasets import TextDataset
 from applications.sentiment import data
 from applications.sentiment import report as reports
-from applications.sentiment.recipes import FINETUNE, RECIPES, Recipe
+from applications.sentiment.recipes import FINETUNING, RECIPES, Recipe
 from applications.sentiment.self_training import Teachers, load_unlabelled, soft_labels
 from zoo import presets
 from zoo.errors import UserError
@@ -170,13 +170,14 @@ def finetune(
     """Train a preset further and return the folder of the new preset, `out/preset`.
 
     If the labels of the data are others than the preset's, the network's last layer is replaced, and a warning
-    says so. Arguments and errors are those of `train`; `numbers` are arguments of `SentimentClassifier.fit`, and
-    `class_weight`, `calibrate` and `threshold` as recipes have them.
+    says so. Arguments and errors are those of `train`; `numbers` are fields of
+    `applications.sentiment.recipes.Finetuning`.
     """
+    values = recipes.to_dict(replace(FINETUNING, **numbers))
     columns = {"text_column": text_column, "label_column": label_column, "label_separator": label_separator}
     training, held = _load(source, validation, columns, seed)
     task = SentimentClassifier.from_preset(preset)
-    facts = {"recipe": "finetune", "recipe_values": {"preset": str(preset), **FINETUNE, **numbers}}
+    facts = {"recipe": "finetune", "recipe_values": {"preset": str(preset), **values}}
     return _fit(
         task,
         training.texts,
@@ -185,7 +186,7 @@ def finetune(
         held,
         out,
         facts,
-        {**FINETUNE, **numbers},
+        values,
         seed,
         report,
         progress,
@@ -207,7 +208,7 @@ def _load(source, validation, columns, seed) -> tuple[TextDataset, TextDataset]:
 def _fit(task, texts, targets, training, held, out, facts, numbers, seed, with_report, progress) -> Path:
     """Fit, choose temperature and thresholds, save the preset, write the report."""
     out = Path(out)
-    numbers = {"calibrate": True, "threshold": None, **numbers, "class_weight": _class_weight(numbers)}
+    numbers = {**numbers, "class_weight": _class_weight(numbers)}
     calibrate, threshold = numbers.pop("calibrate"), numbers.pop("threshold")
     if threshold is not None:  # what cannot be is told before the training
         meaning = task.meaning if task.meaning.covers(training.labels) else Labels.found(training.labels)

@@ -41,6 +41,18 @@ PARTS = {
             units: int = 8
 
         RECIPES = {"tiny": Recipe(units=2), "large": Recipe()}
+
+        @dataclass(frozen=True)
+        class Finetuning:
+            epochs: int = 3
+            batch_size: int = 32
+            learning_rate: float = 0.1
+            discriminative: float = 1.0
+            class_weight: str | None = None
+            calibrate: bool = True
+            threshold: str | None = None
+
+        FINETUNING = Finetuning()
     """,
     "data": """
         from applications.core.sources import TextDataset, read_table
@@ -673,6 +685,16 @@ def test_finetune(call, preset, table):
     assert not {"calibrate", "class_weight", "threshold", "label_separator"} & set(options)
     assert call("predict", "mine", "x!")[1] == "loud\t0.7500\tx!\n"
     assert "holds a run with command 'finetune'" in call("train", *TRAIN[1:-1], "mine")[2]
+
+
+def test_finetune_changes_any_number_of_it(call, preset, table):
+    argv = ("finetune", preset, "--data", table, "--out", "mine")
+    status, _, err = call(*argv, "--set", "discriminatve=2.6")
+    assert (status, "did you mean 'discriminative'?" in err) == (2, True)
+    assert call(*argv, "--set", "discriminative=2.6", "--epochs", "2")[0] == 0
+    ((_, _, options),) = trainer().calls
+    assert {"discriminative": 2.6, "epochs": 2}.items() <= options.items()
+    assert "batch_size" not in options
 
 
 def test_finetune_passes_on_what_validation_data_shall_choose(call, preset, table, monkeypatch):

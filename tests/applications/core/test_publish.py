@@ -26,6 +26,13 @@ class Recipe:
     deep: bool = False
 
 
+@dataclass(frozen=True)
+class Finetuning:
+    epochs: int = 3
+    learning_rate: float = 0.1
+    calibrate: bool = True
+
+
 class FakeTask:
     def __init__(self, weight):
         self.weight = weight
@@ -64,6 +71,7 @@ def fake(monkeypatch):
         "applications.fake.recipes": {
             "RECIPES": {"tiny": Recipe(units=2), "base": Recipe()},
             "PRETRAINING": {"tiny": Recipe(units=2)},
+            "FINETUNING": Finetuning(),
         },
         "applications.fake.card": {
             "about": lambda training: About(
@@ -200,7 +208,7 @@ def test_the_command_of_finetuning(run, tmp_path):
     again(run, recipe="finetune", recipe_values=values, data="tfds:imdb_reviews")
     card = presets.read(publish(run, "fake_imdb", tmp_path / "shipped")).card
     assert (
-        "zoo finetune mine --epochs 3 --learning-rate 0.001 --no-calibrate --data tfds:imdb_reviews --seed 3 "
+        "zoo finetune mine --set learning_rate=0.001 --set calibrate=false --data tfds:imdb_reviews --seed 3 "
         "--out DIR\n" in card
     )
 
