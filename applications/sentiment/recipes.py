@@ -17,6 +17,7 @@ class Recipe:
         unlabelled: a source of texts without labels, of `imdb:PATH` the split `unsupervised`: for
             `virtual_adversarial`, or, with `teachers`, to learn from.
         unlabelled_sentences: cut them into sentences.
+        unlabelled_examples: use so many of them, drawn by the seed, instead of all.
         teachers: runs or presets joined by commas, and `nb-svm` for the baseline, whose mean answers are the labels
             of the unlabelled texts: self-training.
         model_type: kind of subwords, `"unigram"` or `"bpe"`.
@@ -69,6 +70,7 @@ class Recipe:
     virtual_adversarial: float = 0.0
     unlabelled: str | None = None
     unlabelled_sentences: bool = False
+    unlabelled_examples: int | None = None
     teachers: str | None = None
     label_smoothing: float = 0.0
     subword_sampling: float = 0.0

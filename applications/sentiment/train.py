@@ -56,6 +56,7 @@ _HERE = (
     "pretrained",
     "unlabelled",
     "unlabelled_sentences",
+    "unlabelled_examples",
     "teachers",
 )  # what this file does
 _FIT = tuple(field.name for field in fields(Recipe) if field.name not in (*_HERE, *_TEXT, *_NETWORK))
@@ -111,8 +112,7 @@ def train(
         texts = phrases.texts
         sentences = [text for text, whole in zip(texts, phrases.sentences, strict=True) if whole]
         targets = (phrases.votes / phrases.votes.sum(axis=1, keepdims=True)).astype("float32")
-    if recipe.examples is not None and recipe.examples < len(texts):
-        rows = np.sort(np.random.default_rng(seed).choice(len(texts), recipe.examples, replace=False))
+    if rows := _drawn(len(texts), recipe.examples, seed):
         texts, targets = [texts[row] for row in rows], _rows(targets, rows)
     network, before = {name: values[name] for name in _NETWORK}, None
     if recipe.pretrained:
@@ -125,12 +125,8 @@ def train(
         texts_of_pieces = {name: values[name] for name in _TEXT}
         start = {"preprocessor": TextPreprocessor.train(sentences, **texts_of_pieces, seed=seed)}
     task = SentimentClassifier(labels=labels, seed=seed, **start, **network)
-    unlabelled = []
-    if recipe.unlabelled:
-        unlabelled = load_unlabelled(recipe.unlabelled, text_column, recipe.unlabelled_sentences)
+    unlabelled = _unlabelled(recipe, text_column, seed)
     if recipe.teachers:
-        if not unlabelled:
-            raise UserError("recipe: teachers label unlabelled texts; name some, unlabelled=imdb:PATH")
         teachers = Teachers(recipe.teachers, labels, training, held, seed)
         learned = soft_labels(teachers, unlabelled, Path(out) / "soft_labels.npz")
         texts = [*texts, *unlabelled]
@@ -257,6 +253,24 @@ def _class_weight(numbers) -> ClassWeight:
         return {label.strip(): float(weight) for label, weight in pairs}
     except ValueError:
         raise UserError(f"class_weight: found {text!r}; give balanced, or negative:1,positive:2") from None
+
+
+def _unlabelled(recipe, text_column, seed) -> list[str]:
+    """Return the texts without labels that a recipe asks for."""
+    if not recipe.unlabelled:
+        if recipe.teachers:
+            raise UserError("recipe: teachers label unlabelled texts; name some, unlabelled=imdb:PATH")
+        return []
+    texts = load_unlabelled(recipe.unlabelled, text_column, recipe.unlabelled_sentences)
+    rows = _drawn(len(texts), recipe.unlabelled_examples, seed)
+    return [texts[row] for row in rows] if rows else texts
+
+
+def _drawn(count, wanted, seed) -> list[int]:
+    """Return `wanted` row numbers of `count`, in their order; none where that is all of them."""
+    if wanted is None or wanted >= count:
+        return []
+    return np.sort(np.random.default_rng(seed).choice(count, wanted, replace=False)).tolist()
 
 
 def _rows(targets, rows):

@@ -1,6 +1,8 @@
 """Every cell on every loop that it can use: values and gradients against the NumPy reference, in float64."""
 
 import functools
+import gc
+import weakref
 
 import keras
 import numpy as np
@@ -274,3 +276,29 @@ def test_fused_kernels_are_for_their_own_equations_only(name):
     plain = harness.build(name, activation="softsign", return_sequences=True, loop="plain")
     inputs = harness.inputs_for(dtype="float32")
     harness.assert_same(harness.array(layer(inputs)), harness.array(plain(inputs)), 1e-6)
+
+
+@pytest.mark.backend("torch")
+def test_a_gradient_of_our_own_leaves_nothing_for_the_garbage_collector():
+    """Tensors in cycles stay until Python looks for cycles: gigabytes, on long sequences."""
+    import torch
+
+    from zoo.loops.torch import custom_gradient
+
+    def square():
+        x, factor = torch.full((3,), 3.0, requires_grad=True), torch.tensor(2.0)
+        function = custom_gradient(
+            lambda values: ([values[0] ** 2], [values[0]]),
+            lambda saved, cotangents: [factor * saved[0] * cotangents[0]],
+        )
+        (y,) = function([x])
+        y.sum().backward()
+        assert x.grad.tolist() == [6, 6, 6]
+        return [weakref.ref(tensor) for tensor in (x, y, factor)]
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert [reference() for reference in square()] == [None] * 3
+    finally:
+        gc.enable()

@@ -43,18 +43,19 @@ def with_gradient(forward, backward, cell, x, states, mask, drop):
     weights = [ops.convert_to_tensor(weight) for weight in cell.weights]
     given = [[] if one is None else [one] for one in (mask, drop)]
     inputs = Inputs(weights, tree.flatten(x), list(states), *given)
+    sizes = [len(part) for part in inputs]
+    total = sum(sizes)
 
     def unpacked(values):
         values = iter(values)
-        return Inputs(*([next(values) for _ in part] for part in inputs))
+        return Inputs(*([next(values) for _ in range(size)] for size in sizes))
 
     def to_outputs(values):
         outputs, saved = forward(unpacked(values))
-        return outputs, (values, saved)
+        return outputs, [*values, *saved]
 
     def to_gradients(saved, cotangents):
-        values, saved = saved
-        gradients = backward(unpacked(values), saved, list(cotangents))
+        gradients = backward(unpacked(saved[:total]), saved[total:], list(cotangents))
         return [*(d for part in gradients for d in part), *[None for part in given for _ in part]]
 
     return list(native.custom_gradient(to_outputs, to_gradients)([v for part in inputs for v in part]))

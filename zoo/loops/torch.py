@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import torch
-from keras import activations, ops, tree
+from keras import activations, ops
 
 from zoo.cells import GRUCell, LSTMCell, SimpleRNNCell
 from zoo.errors import UserError
@@ -62,22 +62,24 @@ def custom_gradient(forward, backward):
         forward: maps a list of tensors to (outputs, saved), two lists.
         backward: maps (saved, gradients of the outputs) to a list of gradients; None where there is none.
     """
+    return lambda inputs: _Own.apply(forward, backward, *inputs)
 
-    class Function(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, *inputs):
-            outputs, saved = forward(list(inputs))
-            ctx.structure = tree.map_structure(lambda _: 0, saved)
-            ctx.save_for_backward(*tree.flatten(saved))
-            return tuple(outputs)
 
-        @staticmethod
-        def backward(ctx, *cotangents):
-            if torch.is_grad_enabled():  # create_graph; `once_differentiable` would let wrong values pass
-                raise UserError("second derivatives on PyTorch need loop='plain'")
-            return tuple(backward(tree.pack_sequence_as(ctx.structure, ctx.saved_tensors), cotangents))
+class _Own(torch.autograd.Function):
+    """A function with its own gradient: one class for all, since a class made anew is a cycle that holds tensors."""
 
-    return lambda inputs: Function.apply(*inputs)
+    @staticmethod
+    def forward(ctx, forward, backward, *inputs):
+        outputs, saved = forward(list(inputs))
+        ctx.own = backward
+        ctx.save_for_backward(*saved)
+        return tuple(outputs)
+
+    @staticmethod
+    def backward(ctx, *cotangents):
+        if torch.is_grad_enabled():  # create_graph; `once_differentiable` would let wrong values pass
+            raise UserError("second derivatives on PyTorch need loop='plain'")
+        return None, None, *ctx.own(list(ctx.saved_tensors), cotangents)
 
 
 def outside(function, inputs, shapes):
