@@ -1,6 +1,6 @@
 """Two baselines that need no network: TF-IDF with logistic regression, and NB-SVM (Wang & Manning, 2012).
 
-Both see single tokens and pairs of neighbours of the cleaned text. Both are linear, one class against the
+Both see single tokens of the cleaned text, pairs and threes of neighbours. Both are linear, one class against the
 rest; with two classes there is one such decision, and where a text may have several labels one for each of
 them. Their numbers are chosen on validation data, or, where
 there is none, on a tenth of the training data held back; then they are fitted to all training data. The test
@@ -146,11 +146,11 @@ def truth(dataset: TextDataset, labels: "Labels") -> np.ndarray:
 
 
 def _vectorizer() -> Any:
-    """Return a counter of tokens and pairs of tokens."""
+    """Return a counter of tokens, and of two and three tokens that follow one another."""
     from sklearn.feature_extraction.text import CountVectorizer
 
     return CountVectorizer(
-        preprocessor=canonical, tokenizer=str.split, token_pattern=None, ngram_range=(1, 2), dtype=np.float64
+        preprocessor=canonical, tokenizer=str.split, token_pattern=None, ngram_range=(1, 3), dtype=np.float64
     )
 
 

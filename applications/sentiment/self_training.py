@@ -78,7 +78,7 @@ class Teachers:
         theirs, ours = teacher.meaning, self._labels
         if (theirs.names, theirs.groups, theirs.multi_label) != (ours.names, ours.groups, ours.multi_label):
             raise UserError(f"teachers: {name} has the labels {theirs}; the data have {ours}")
-        return lambda texts: teacher.class_probabilities(texts, whole=False)
+        return teacher.class_probabilities
 
     def _baseline(self, training, held, seed):
         if self._labels.groups is not None:
