@@ -143,6 +143,18 @@ RECIPES: dict[str, Recipe] = {
     ),
     # whole reviews or sentences with labels, from scratch
     "base": Recipe(epochs=6),
+    # whole reviews, from a language model of reviews: --set pretrained=DIR
+    "imdb": Recipe(
+        vocabulary_size=16_000,
+        max_length=400,
+        truncation="both",
+        units=256,
+        embedding_dim=160,
+        word_dropout=0.1,
+        epochs=3,
+        batch_size=32,
+        learning_rate=1e-3,
+    ),
     # SST-2 with the treebank's own phrases: the shipped preset sentiment_sst2_en
     "sst2": Recipe(phrases=True, epochs=3, batch_size=128),
 }
