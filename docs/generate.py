@@ -128,20 +128,47 @@ def _measured(name: str) -> dict:
     return json.loads((ROOT / "docs" / "measured" / f"{name}.json").read_text("utf-8"))
 
 
-def sst2_accuracy_table() -> str:
-    """Return the table of accuracies on the test split of SST-2: the shipped preset, its seeds, baselines."""
-    shipped = _measured("sentiment_sst2_en")
-    seeds = [_measured(f"sentiment_sst2_seed_{seed}")["accuracy"] for seed in (1, 2, 3)]
-    mean = statistics.mean(seeds)
-    rows = [
-        ("`sentiment_sst2_en` (seed 2, chosen on validation; float16)", shipped["accuracy"]),
-        (f"the same recipe, seeds 1, 2, 3: {', '.join(f'{100 * seed:.2f}' for seed in seeds)}; mean", mean),
-    ]
-    with open(ROOT / "docs" / "measured" / "sentiment_sst2_models.csv", encoding="utf-8", newline="") as file:
-        baselines = list(csv.DictReader(file))[1:]
-    rows += [(f"{row['model']}, on the 6,920 sentences", float(row["accuracy"])) for row in baselines]
+def accuracy_table(corpus: str, examples: str) -> str:
+    """Return the table of accuracies on a test split: the shipped preset, the seeds of its recipe, baselines.
+
+    Args:
+        corpus: files begin with `sentiment_<corpus>_`: `en.json` of the preset `sentiment_<corpus>_en`,
+            `seed_<seed>.json`, and `models.csv` with the baselines. What is not there is left out.
+        examples: what the baselines have learned from, in words.
+    """
+    found = {
+        path.stem.removeprefix(f"sentiment_{corpus}_"): path
+        for path in sorted((ROOT / "docs" / "measured").glob(f"sentiment_{corpus}_*"))
+    }
+    rows = []
+    if "en" in found:
+        name = f"sentiment_{corpus}_en"
+        metadata = json.loads((Path(zoo.list_presets()[name]) / "metadata.json").read_text("utf-8"))
+        what = f"`{name}` (seed {metadata['seed']}, chosen on validation; float16)"
+        rows.append((what, _measured(name)["accuracy"]))
+    seeds = {
+        name.removeprefix("seed_"): _measured(found[name].stem)["accuracy"]
+        for name in found
+        if name.startswith("seed_")
+    }
+    if seeds:
+        each = ", ".join(f"{100 * value:.2f}" for value in seeds.values())
+        rows.append(
+            (f"the same recipe, seeds {', '.join(seeds)}: {each}; mean", statistics.mean(seeds.values()))
+        )
+    if "models" in found:
+        with open(found["models"], encoding="utf-8", newline="") as file:
+            baselines = list(csv.DictReader(file))[1:]
+        rows += [(f"{row['model']}, on {examples}", float(row["accuracy"])) for row in baselines]
     lines = ["| model | accuracy, % |", "| --- | ---: |"]
-    return "\n".join([*lines, *(f"| {name} | {100 * value:.2f} |" for name, value in rows)])
+    return (
+        "\n".join([*lines, *(f"| {name} | {100 * value:.2f} |" for name, value in rows)]) if rows else NOT_YET
+    )
+
+
+def sst2_accuracy_table() -> str:
+    """Return the table of accuracies on the test split of SST-2."""
+    return accuracy_table("sst2", "the 6,920 sentences")
 
 
 def sst2_speed_table() -> str:

@@ -12,6 +12,17 @@ class UserError(ValueError):
     """
 
 
+def check_range(
+    name: str, value: float, least: float, *, most: float | None = None, below: float | None = None
+) -> None:
+    """Raise `UserError` unless `value` is a number from `least` on, up to `most`, or below `below`."""
+    fits = least <= value and (most is None or value <= most) and (below is None or value < below)
+    if not fits:  # nor does nan
+        to = "" if most is None else f", at most {most:g}"
+        to += "" if below is None else f", below {below:g}"
+        raise UserError(f"{name}: got {value}; give a number of at least {least:g}{to}")
+
+
 def unknown(kind: str, name: object, choices: Iterable[str], remedy: str = "") -> UserError:
     """Return the error for a name that is not among `choices`; the nearest names are suggested.
 

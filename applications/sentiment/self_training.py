@@ -76,8 +76,12 @@ class Teachers:
     def _preset(self, name):
         teacher = SentimentClassifier.from_preset(name)
         theirs, ours = teacher.meaning, self._labels
-        if (theirs.names, theirs.groups, theirs.multi_label) != (ours.names, ours.groups, ours.multi_label):
+        if (theirs.names, theirs.multi_label) != (ours.names, ours.multi_label):
             raise UserError(f"teachers: {name} has the labels {theirs}; the data have {ours}")
+        if ours.groups is None:
+            return teacher.predict_proba
+        if theirs.groups != ours.groups:
+            raise UserError(f"teachers: {name} has no degrees, which phrases=true learns; leave it out")
         return teacher.class_probabilities
 
     def _baseline(self, training, held, seed):

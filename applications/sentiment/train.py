@@ -15,7 +15,7 @@ from applications.sentiment import report as reports
 from applications.sentiment.recipes import FINETUNING, RECIPES, Recipe
 from applications.sentiment.self_training import Teachers, load_unlabelled, soft_labels
 from zoo import presets
-from zoo.errors import UserError
+from zoo.errors import UserError, check_range
 from zoo.preprocessing import TextPreprocessor
 from zoo.tasks import Labels, LanguageModel, SentimentClassifier
 from zoo.tasks.labels import ClassWeight
@@ -98,6 +98,9 @@ def train(
         UserError: the recipe does not fit the data; `out` holds another run.
         DivergedError: the loss is no longer finite.
     """
+    for name in ("examples", "unlabelled_examples"):
+        if getattr(recipe, name) is not None:
+            check_range(name, getattr(recipe, name), 1)
     columns = {"text_column": text_column, "label_column": label_column, "label_separator": label_separator}
     training, held = _load(source, validation, columns, seed)
     values = recipes.to_dict(recipe)

@@ -61,5 +61,17 @@ def test_config_and_errors():
     assert again.rates == [("low/", 0.5, 3)]
     with pytest.raises(UserError, match="schedule: got 'linear'"):
         make_optimizer(0.1, "linear", 0, 10)
-    with pytest.raises(UserError, match=r"discriminative=0\.5"):
+    with pytest.raises(UserError, match=r"discriminative: got 0\.5; give a number of at least 1"):
         layer_rates([], 0.5, 0, 10)
+    with pytest.raises(UserError, match="gradual_unfreezing: got -1"):
+        layer_rates([], 1, -1, 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("learning_rate", -1), ("warmup", 1.5), ("weight_decay", -0.1), ("averaging", 1), ("clipnorm", -1)],
+)
+def test_numbers_out_of_range(name, value):
+    settings = {"learning_rate": 0.1, "schedule": "cosine", "warmup": 0.1, "steps": 10}
+    with pytest.raises(UserError, match=f"{name}: got {value}; give a number of at least 0"):
+        make_optimizer(**settings | {name: value})

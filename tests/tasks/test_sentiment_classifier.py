@@ -157,6 +157,10 @@ def test_word_vectors_frozen_and_tuned(tmp_path):
         (["a b c d e", "b"], ["x", "y"], {"schedule": "square"}, "schedule"),
         (["a b c d e", "b"], np.array([[np.nan, 1.0], [0.0, 1.0]]), {}, "finite"),
         (["a b c d e", "b"], np.eye(2), {}, "name the labels"),
+        (["a"], ["x"], {"adversarial": -1}, "adversarial: got -1; give a number of at least 0"),
+        (["a"], ["x"], {"virtual_adversarial": float("nan")}, "virtual_adversarial: got nan"),
+        (["a"], ["x"], {"label_smoothing": 1}, "label_smoothing: got 1; .* at least 0, below 1"),
+        (["a"], ["x"], {"subword_sampling": -0.1}, "subword_sampling: got -0.1"),
     ],
 )
 def test_fit_refuses(texts, labels, options, message):

@@ -76,7 +76,15 @@ class RecurrentClassifier(keras.Model):
                 raise unknown(
                     "pooling", name, ["last", *POOLINGS], f"choose 'last', or from {', '.join(POOLINGS)}."
                 )
-        for name in ("layers", "embedding_dim", "vocabulary_size", "num_classes"):
+        for name in (
+            "layers",
+            "embedding_dim",
+            "vocabulary_size",
+            "num_classes",
+            "ngrams",
+            "ngram_buckets",
+            "ngram_units",
+        ):
             if not isinstance(config[name], int) or config[name] < 1:
                 raise UserError(
                     f"RecurrentClassifier: {name} must be a positive integer, not {config[name]!r}"

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.errors import UserError
+from zoo.errors import UserError, check_range
 
 Rate = tuple[str, float, int]
 """Where a variable's path must begin, the factor of its learning rate, and the step at which it begins to learn."""
@@ -73,8 +73,14 @@ def make_optimizer(
         rates: for layers that learn more slowly or later, see `LayerwiseAdamW`.
 
     Raises:
-        UserError: an unknown schedule.
+        UserError: an unknown schedule, or a number out of range.
     """
+    check_range("learning_rate", learning_rate, 0)
+    check_range("warmup", warmup, 0, most=1)
+    check_range("weight_decay", weight_decay, 0)
+    check_range("averaging", averaging, 0, below=1)
+    if clipnorm is not None:
+        check_range("clipnorm", clipnorm, 0)
     options = {
         "learning_rate": _learning_rate(learning_rate, schedule, warmup, steps),
         "weight_decay": weight_decay,
@@ -101,10 +107,8 @@ def layer_rates(
     Raises:
         UserError: a number out of range.
     """
-    if discriminative < 1 or unfreezing < 0:
-        raise UserError(
-            f"discriminative={discriminative:g}, gradual_unfreezing={unfreezing:g}: give 1 or more, and 0 or more"
-        )
+    check_range("discriminative", discriminative, 1)
+    check_range("gradual_unfreezing", unfreezing, 0)
     if discriminative == 1 and not unfreezing:
         return []
     return [

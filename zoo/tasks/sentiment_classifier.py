@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from zoo.cells import CATALOGUE
-from zoo.errors import UserError
+from zoo.errors import UserError, check_range
 from zoo.models import RecurrentClassifier
 from zoo.preprocessing import TextPreprocessor
 from zoo.preprocessing.word_vectors import piece_vectors
@@ -326,6 +326,10 @@ class SentimentClassifier(Task):
             DivergedError: the loss is no longer finite.
         """
         check_examples(texts, labels)
+        check_range("adversarial", adversarial, 0)
+        check_range("virtual_adversarial", virtual_adversarial, 0)
+        check_range("label_smoothing", label_smoothing, 0, below=1)
+        check_range("subword_sampling", subword_sampling, 0)
         self._prepare(texts, labels, seed)
         targets = self.meaning.targets(labels)
         loss, weights = self.meaning.loss(targets, label_smoothing, class_weight)

@@ -108,8 +108,18 @@ def test_degrees_are_taught_as_degrees(tmp_path):
     assert teacher.class_probabilities([]).shape == (0, 5)
     second = recipes.override(first, [f"teachers={preset}", "unlabelled=builtin"])
     train(second, source, tmp_path / "two", progress=False, report=False)
-    with pytest.raises(UserError, match="nb-svm has no degrees"):
-        train(recipes.override(second, ["teachers=nb-svm"]), source, tmp_path / "x", progress=False)
+    plain = train(
+        recipes.override(RECIPES["tiny"], ["epochs=1"]),
+        "builtin",
+        tmp_path / "plain",
+        progress=False,
+        report=False,
+    )
+    for name in ("nb-svm", plain):
+        with pytest.raises(UserError, match="has no degrees, which phrases=true learns; leave it out"):
+            train(recipes.override(second, [f"teachers={name}"]), source, tmp_path / "x", progress=False)
+    teachers = Teachers(str(preset), BINARY, *data.load_training("builtin"), seed=0)
+    assert teachers.teach(["good film"]).shape == (1, 2)
 
 
 def test_what_cannot_teach_is_told(teacher, tmp_path):
@@ -119,4 +129,7 @@ def test_what_cannot_teach_is_told(teacher, tmp_path):
         nb_svm(" ,")
     with pytest.raises(UserError, match="teachers label unlabelled texts; name some"):
         train(recipes.override(RECIPES["tiny"], ["teachers=nb-svm"]), "builtin", tmp_path / "out")
+    for name in ("examples", "unlabelled_examples"):
+        with pytest.raises(UserError, match=f"{name}: got 0; give a number of at least 1"):
+            train(recipes.override(RECIPES["tiny"], [f"{name}=0"]), "builtin", tmp_path / "out")
     assert not (tmp_path / "out").exists()
