@@ -9,7 +9,7 @@ import numpy as np
 from applications.core import backend, recipes
 from applications.sentiment import data
 from applications.sentiment.recipes import PRETRAINING, Pretraining
-from zoo.errors import UserError
+from zoo.errors import UserError, check_range
 from zoo.tasks import LanguageModel
 
 _TASK = (
@@ -63,6 +63,8 @@ def pretrain(
         UserError: too few texts; `out` holds another run.
         DivergedError: the loss is no longer finite.
     """
+    check_range("held_texts", recipe.held_texts, 0)
+    check_range("examples", 1 if recipe.examples is None else recipe.examples, 1)
     texts = data.load_texts(source, text_column)
     order = np.random.default_rng(seed).permutation(len(texts))
     held, kept = order[: recipe.held_texts], np.sort(order[recipe.held_texts :][: recipe.examples])
