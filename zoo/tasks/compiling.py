@@ -30,7 +30,7 @@ def _tensorflow(network, function, inputs):
     import tensorflow as tf
 
     signature = keras.tree.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), inputs)
-    return tf.function(function, input_signature=signature)
+    return tf.function(function, input_signature=signature, autograph=False)  # no branch depends on a tensor
 
 
 def _jax(network, function, inputs):
