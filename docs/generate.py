@@ -152,10 +152,12 @@ def accuracy_table(corpus: str, examples: str) -> str:
         if name.startswith("seed_")
     }
     if seeds:
-        each = ", ".join(f"{100 * value:.2f}" for value in seeds.values())
-        rows.append(
-            (f"the same recipe, seeds {', '.join(seeds)}: {each}; mean", statistics.mean(seeds.values()))
+        each, mean = (
+            ", ".join(f"{100 * value:.2f}" for value in seeds.values()),
+            statistics.mean(seeds.values()),
         )
+        several = f"the same recipe, seeds {', '.join(seeds)}: {each}; mean"
+        rows.append((several if len(seeds) > 1 else f"the recipe, seed {next(iter(seeds))}", mean))
     if "models" in found:
         with open(found["models"], encoding="utf-8", newline="") as file:
             baselines = list(csv.DictReader(file))[1:]
@@ -169,6 +171,11 @@ def accuracy_table(corpus: str, examples: str) -> str:
 def sst2_accuracy_table() -> str:
     """Return the table of accuracies on the test split of SST-2."""
     return accuracy_table("sst2", "the 6,920 sentences")
+
+
+def imdb_accuracy_table() -> str:
+    """Return the table of accuracies on the test split of IMDb."""
+    return accuracy_table("imdb", "the 25,000 reviews")
 
 
 def sst2_speed_table() -> str:
@@ -325,7 +332,11 @@ BLOCKS = {  # file -> its generated blocks
         "others": speed_others_table,
         "times": speed_times_table,
     },
-    "applications/sentiment/README.md": {"accuracy": sst2_accuracy_table, "speed": sst2_speed_table},
+    "applications/sentiment/README.md": {
+        "imdb": imdb_accuracy_table,
+        "accuracy": sst2_accuracy_table,
+        "speed": sst2_speed_table,
+    },
 }
 
 
