@@ -34,7 +34,11 @@ def test_lines(tmp_path, suffix, pack):
         ("a.csv", gzip.compress(GOOD, mtime=0), r"a\.csv: is gzip-compressed: end its name in \.gz"),
         ("a.csv", lzma.compress(GOOD), r"a\.csv: is xz-compressed"),
         ("a.csv", b"PK\x03\x04rest", r"a\.csv: is a zip archive or a spreadsheet"),
-        ("a.csv.gz", gzip.compress(BIG, mtime=0)[:-2000], r"a\.csv\.gz: cannot be decompressed after line \d+"),
+        (
+            "a.csv.gz",
+            gzip.compress(BIG, mtime=0)[:-2000],
+            r"a\.csv\.gz: cannot be decompressed after line \d+",
+        ),
         ("a.csv.gz", gzip.compress(BIG, mtime=0)[:-9] + b"\0" * 9, r"a\.csv\.gz: cannot be decompressed"),
         ("a.csv.gz", b"plain\n", r"a\.csv\.gz: cannot be decompressed after line 0"),
         ("a.csv.gz", gzip.compress(BIG, mtime=0)[:40] + b"\xff" * 400, r"a\.csv\.gz: cannot be decompressed"),
