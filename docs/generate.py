@@ -152,12 +152,13 @@ def accuracy_table(corpus: str, examples: str) -> str:
         if name.startswith("seed_")
     }
     if seeds:
-        each, mean = (
-            ", ".join(f"{100 * value:.2f}" for value in seeds.values()),
-            statistics.mean(seeds.values()),
-        )
-        several = f"the same recipe, seeds {', '.join(seeds)}: {each}; mean"
-        rows.append((several if len(seeds) > 1 else f"the recipe, seed {next(iter(seeds))}", mean))
+        what = "the same recipe" if rows else "the recipe"
+        if len(seeds) > 1:
+            each = ", ".join(f"{100 * value:.2f}" for value in seeds.values())
+            what += f", seeds {', '.join(seeds)}: {each}; mean"
+        else:
+            what += f", seed {', '.join(seeds)}"
+        rows.append((what, statistics.mean(seeds.values())))
     if "models" in found:
         with open(found["models"], encoding="utf-8", newline="") as file:
             baselines = list(csv.DictReader(file))[1:]
@@ -175,7 +176,7 @@ def sst2_accuracy_table() -> str:
 
 def imdb_accuracy_table() -> str:
     """Return the table of accuracies on the test split of IMDb."""
-    return accuracy_table("imdb", "the 25,000 reviews")
+    return accuracy_table("imdb", "the 22,500 reviews")
 
 
 def sst2_speed_table() -> str:

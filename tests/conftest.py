@@ -40,6 +40,11 @@ def pytest_report_header() -> str:
     return f"backend: {os.environ['KERAS_BACKEND']}; real data: {'found' if SHARED.is_dir() else 'none'}"
 
 
+def pytest_make_parametrize_id(val, argname) -> str | None:
+    """Name bytes by their argument: processes must agree on the names of tests, and gzip packs the time in."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_collection_modifyitems(config, items):
     """Leave out the tests of other backends, and those of real data where there is none."""
     left_out = [item for item in items if not _runs_here(item)]

@@ -60,11 +60,12 @@ def pretrain(
 
     Raises:
         SourceError: the data cannot be read.
-        UserError: too few texts; `out` holds another run.
+        UserError: a number out of range, or too few texts; `out` holds another run.
         DivergedError: the loss is no longer finite.
     """
     check_range("held_texts", recipe.held_texts, 0)
-    check_range("examples", 1 if recipe.examples is None else recipe.examples, 1)
+    if recipe.examples is not None:
+        check_range("examples", recipe.examples, 1)
     texts = data.load_texts(source, text_column)
     order = np.random.default_rng(seed).permutation(len(texts))
     held, kept = order[: recipe.held_texts], np.sort(order[recipe.held_texts :][: recipe.examples])

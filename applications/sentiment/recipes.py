@@ -1,6 +1,6 @@
 """Every number of a training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
@@ -129,6 +129,18 @@ PRETRAINING: dict[str, Pretraining] = {
     "reviews": Pretraining(),
 }
 
+# what the recipes of whole reviews share: the sizes of the language model "reviews" that they start from
+_REVIEWS = Recipe(
+    vocabulary_size=16_000,
+    max_length=400,
+    truncation="both",
+    units=256,
+    embedding_dim=160,
+    word_dropout=0.1,
+    batch_size=32,
+    learning_rate=1e-3,
+)
+
 RECIPES: dict[str, Recipe] = {
     # seconds on any data: to see that all works
     "tiny": Recipe(
@@ -144,32 +156,9 @@ RECIPES: dict[str, Recipe] = {
     # whole reviews or sentences with labels, from scratch
     "base": Recipe(epochs=6),
     # whole reviews, from a language model of reviews: --set pretrained=DIR
-    "imdb": Recipe(
-        vocabulary_size=16_000,
-        max_length=400,
-        truncation="both",
-        units=256,
-        embedding_dim=160,
-        word_dropout=0.1,
-        embedding_dropout=0.5,
-        head_dropout=0.5,
-        epochs=4,
-        batch_size=32,
-        learning_rate=1e-3,
-    ),
-    # the same, of many more reviews that others have labelled: --set teachers=RUN,nb-svm --set unlabelled=SOURCE
-    "imdb_student": Recipe(
-        vocabulary_size=16_000,
-        max_length=400,
-        truncation="both",
-        units=256,
-        embedding_dim=160,
-        ngrams=3,
-        word_dropout=0.1,
-        epochs=2,
-        batch_size=32,
-        learning_rate=1e-3,
-    ),
+    "imdb": replace(_REVIEWS, embedding_dropout=0.5, head_dropout=0.5, epochs=4),
+    # the same, with many more reviews that others have labelled: --set teachers=RUN,nb-svm --set unlabelled=SOURCE
+    "imdb_student": replace(_REVIEWS, ngrams=3, epochs=2),
     # SST-2 with the treebank's own phrases: the shipped preset sentiment_sst2_en
     "sst2": Recipe(phrases=True, epochs=3, batch_size=128),
 }

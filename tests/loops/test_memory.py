@@ -9,17 +9,18 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc"
 
 # in a process of its own, since `keep` is for good
 KEPT = """
+import resource
 import numpy as np
 from zoo.loops import memory
 
-def resident():
+def resident():  # MiB
     with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * 4096 // 2**20
+        return int(file.read().split()[1]) * resource.getpagesize() // 2**20
 
 if {keep}:
     memory.keep()
 before = resident()
-blocks = [np.ones(2**17) for _ in range(200)]
+blocks = [np.ones(2**17) for _ in range(200)]  # 1 MiB each
 del blocks
 after = resident()
 memory.give_back()

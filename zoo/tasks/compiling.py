@@ -14,7 +14,8 @@ def compiled(network: keras.Model, function: Callable, *inputs: Any, long: bool 
 
     Args:
         network: the one whose weights the function uses; those of now count, whenever it is called.
-        function: from tensors to tensors; both may be nested. It draws nothing and remembers nothing.
+        function: from tensors to tensors; both may be nested. It draws nothing and remembers nothing, and no
+            branch or loop of Python in it depends on what a tensor holds.
         long: whether it is for long sequences, for which leaving the framework pays: see `zoo.loops.private`.
         inputs: a `KerasTensor` for each tensor of the arguments; the axes that differ between calls are None.
     """
@@ -30,7 +31,7 @@ def _tensorflow(network, function, inputs):
     import tensorflow as tf
 
     signature = keras.tree.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), inputs)
-    return tf.function(function, input_signature=signature, autograph=False)  # no branch depends on a tensor
+    return tf.function(function, input_signature=signature, autograph=False)
 
 
 def _jax(network, function, inputs):

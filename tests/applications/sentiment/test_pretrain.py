@@ -60,6 +60,7 @@ def test_texts_of_a_corpus_are_those_of_its_training_parts(tmp_path):
         (["--recipe", "tiny", "--data", "nowhere.csv"], "'nowhere.csv': no such file"),
         (["--recipe", "tiny", "--data", "builtin", "--set", "held_texts=80"], "80 texts, of which"),
         (["--recipe", "tiny", "--data", "builtin", "--set", "held_texts=-1"], "held_texts: got -1"),
+        (["--recipe", "tiny", "--data", "builtin", "--set", "examples=0"], "examples: got 0"),
         (["--recipe", "tiny", "--data", "builtin", "--set", "units=0"], "units must be a positive integer"),
         (["--recipe", "tiny", "--data", "builtin", "--set", "layers=2"], "layers=2 with bidirectional=True"),
     ],
