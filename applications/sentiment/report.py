@@ -30,13 +30,19 @@ class Task(Protocol):
     def evaluate(self, texts: Sequence[str], labels: Sequence[Any]) -> dict[str, float]:
         """Return `zoo.metrics.classification_metrics`, or `multi_label_metrics`."""
 
+    def by_class(self) -> "Task":
+        """Return the same one, answering with the classes that its labels sum up."""
+
 
 def evaluate(task: Task, dataset: TextDataset) -> dict[str, float]:
     """Return `zoo.metrics.classification_metrics` of a classifier, or `multi_label_metrics`.
 
+    A classifier whose labels sum up classes, such as degrees, is measured by its classes if the data have those.
+
     Raises:
         UserError: the dataset has no labels, or one that the classifier does not know.
     """
+    task = _answering(task, dataset)
     others.truth(dataset, task.meaning)
     return task.evaluate(dataset.texts, dataset.labels)
 
@@ -72,6 +78,7 @@ def write(
         UserError: a dataset without labels, or with one that the classifier does not know.
     """
     folder = Path(folder)
+    task = _answering(task, dataset)
     meaning = task.meaning
     labels = list(meaning.names)
     truth = others.truth(dataset, meaning)
@@ -110,6 +117,14 @@ def write(
     _write(folder / "report.json", outputs.to_json(report))
     _write(folder / "report.md", _page(report, headline, bool(history)))
     return report
+
+
+def _answering(task: Task, dataset: TextDataset) -> Task:
+    """Return the classifier, or the same one by its classes where it is these that the data have."""
+    if task.meaning.class_names is None or not dataset.labels or task.meaning.covers(dataset.labels):
+        return task
+    other = task.by_class()
+    return other if other.meaning.covers(dataset.labels) else task
 
 
 def _per_label(meaning: "Labels", truth: np.ndarray, answers: np.ndarray) -> list[dict[str, Any]]:

@@ -76,6 +76,8 @@ class Teachers:
     def _preset(self, name):
         teacher = SentimentClassifier.from_preset(name)
         theirs, ours = teacher.meaning, self._labels
+        if theirs.class_names is not None and theirs.class_names == (ours.class_names or ours.names):
+            return teacher.class_probabilities
         if (theirs.names, theirs.multi_label) != (ours.names, ours.multi_label):
             raise UserError(f"teachers: {name} has the labels {theirs}; the data have {ours}")
         if ours.groups is None:

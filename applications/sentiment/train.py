@@ -22,7 +22,7 @@ from zoo.tasks.labels import ClassWeight
 
 # What the treebank's degrees, 0 to 4, are to each corpus: of two labels, a neutral phrase counts for neither.
 _PHRASE_LABELS = {
-    "sst": Labels(["negative", "positive"], groups=[[0, 1], [3, 4]]),
+    "sst": Labels(["negative", "positive"], groups=[[0, 1], [3, 4]], class_names=data.DEGREES),
     "sst5": Labels(data.DEGREES),
 }
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
-from zoo import presets
 from zoo.errors import UserError
 from zoo.presets import PresetError
 from zoo.presets.schema import check
@@ -17,6 +16,7 @@ from zoo.tasks.labels import SCHEMA
 RANDOM = np.random.default_rng(0)
 LOGITS = 2 * RANDOM.normal(size=(40, 5))
 GROUPED = Labels(["bad", "good"], [[0, 1], [3, 4]])
+NAMED = Labels(GROUPED.names, GROUPED.groups, class_names=["worst", "bad", "even", "good", "best"])
 SEVERAL = Labels(["x", "y", "z"], multi_label=True)
 
 
@@ -124,6 +124,9 @@ def test_found():
         ({"names": ["a", "a"]}, "two different names"),
         ({"names": ["a", "b"], "groups": [[1]]}, "1 groups for 2 labels"),
         ({"names": ["a", "b"], "groups": [[1], [2]], "multi_label": True}, "leave groups out"),
+        ({"names": ["a", "b"], "class_names": ["a", "b"]}, "leave class_names out"),
+        ({"names": ["a", "b"], "groups": [[1], [2]], "class_names": ["x", "y"]}, "the groups need 3 of them"),
+        ({"names": ["a", "b"], "groups": [[0], [1]], "class_names": ["x", "x"]}, "a name of its own"),
         ({"names": ["a", "b;c"], "multi_label": True}, "'b;c' is empty or holds ';'"),
         ({"names": ["a", "b"], "thresholds": [0.5, 0.5]}, "found 2; 1 are needed"),
         ({"names": ["a", "b"], "multi_label": True, "thresholds": [0.5]}, "found 1; 2 are needed"),
@@ -237,6 +240,17 @@ def test_thresholds_are_the_best_on_the_data_that_chose_them():
         Labels(list("abcde")).with_thresholds(softmax(LOGITS), LOGITS.argmax(axis=1), "f1")
 
 
+def test_the_classes_that_labels_sum_up_can_be_answered():
+    degrees = NAMED.by_class()
+    assert degrees == Labels(NAMED.class_names)
+    np.testing.assert_array_equal(degrees.probabilities(LOGITS), NAMED.class_probabilities(LOGITS))
+    wide = Labels(["a", "b"], [[0], [1]], class_names=["x", "y", "z"], temperature=2.0)
+    assert wide.classes == 3
+    np.testing.assert_allclose(wide.by_class().probabilities(LOGITS[:, :3]), softmax(LOGITS[:, :3] / 2))
+    with pytest.raises(UserError, match="by_class: the labels bad, good sum up no classes that have names"):
+        GROUPED.by_class()
+
+
 # --- config.json -----------------------------------------------------------------------------------------
 
 
@@ -247,15 +261,15 @@ def test_config_says_only_what_differs_from_before():
         Labels(list("abc"), temperature=1.7),
         Labels(["no", "yes"], [[0], [2]], temperature=0.4, thresholds=[0.25]),
         Labels(list("xyz"), multi_label=True, thresholds=[0.2, 0.5, 0.9]),
+        NAMED,
     ):
         config = json.loads(json.dumps(labels.to_config()))
         assert Labels.from_config(check(config, SCHEMA, "config.json"), "config.json") == labels
 
 
 def test_presets_of_before_are_the_same_when_saved_again():
-    found = presets.read(presets.resolve("sentiment_sst2_en")).config
-    labels = Labels.from_config(check({key: found.get(key) for key in SCHEMA}, SCHEMA, "x"), "x")
-    assert labels.to_config() == {"labels": found["labels"], "groups": found["groups"]}
+    before = {"labels": ["negative", "positive"], "groups": [[0, 1], [3, 4]]}
+    assert Labels.from_config(check(before, SCHEMA, "x"), "x").to_config() == before
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from applications.sentiment import sample
 from zoo.cells import CATALOGUE
 from zoo.errors import UserError
 from zoo.presets import PresetError
-from zoo.tasks import SentimentClassifier
+from zoo.tasks import Labels, SentimentClassifier
 
 TEXTS = [*sample.POSITIVE[:30], *sample.NEGATIVE[:30]]
 LABELS = ["positive"] * 30 + ["negative"] * 30
@@ -116,6 +116,18 @@ def test_groups_sum_classes(tmp_path):
     np.testing.assert_array_equal(again.predict_proba(TEXTS), task.predict_proba(TEXTS))
     again.fit(TEXTS, LABELS, epochs=1, progress=False)  # labels, where it was trained on classes
     assert again.network.output_shape == (None, 5)
+
+
+def test_a_classifier_answers_by_the_classes_that_its_labels_sum_up(tmp_path):
+    labels = Labels(["negative", "positive"], groups=[[0, 1], [3, 4]], class_names=list("vwxyz"))
+    task = SentimentClassifier(labels=labels, **SMALL)
+    task.fit(TEXTS, LABELS, epochs=1, progress=False)
+    degrees = SentimentClassifier.from_preset(task.save_to_preset(tmp_path / "named")).by_class()
+    assert degrees.labels == list("vwxyz")
+    np.testing.assert_array_equal(degrees.predict_proba(TEXTS), task.class_probabilities(TEXTS))
+    assert degrees.predict(TEXTS[:1])[0].label in "vwxyz"
+    assert task.labels == ["negative", "positive"]
+    assert degrees.network.count_params() == task.network.count_params()
 
 
 @pytest.mark.parametrize("cell", sorted(CATALOGUE))

@@ -18,6 +18,7 @@ from zoo.tasks.prediction import SEPARATOR, Prediction
 SCHEMA = {
     "labels": ListOf(String(), max=10_000, min=2),
     "groups": Optional(ListOf(ListOf(Integer(0, 9_999), max=10_000, min=1), max=10_000, min=2)),
+    "class_names": Optional(ListOf(String(), max=10_000, min=2)),
     "multi_label": Optional(Boolean(), False),
     "temperature": Optional(Number(0.01, 100.0), 1.0),
     "thresholds": Optional(ListOf(Number(0.0, 1.0), max=10_000, min=1)),
@@ -47,6 +48,7 @@ class Labels:
         temperature: T, positive.
         thresholds: of two labels one number, the probability from which on the second is answered; of
             `multi_label` one for each label; None: the highest probability counts, or 0.5.
+        class_names: what the network's classes are called, which the groups sum up.
 
     Raises:
         UserError: these do not fit one another.
@@ -57,6 +59,7 @@ class Labels:
     multi_label: bool = False
     temperature: float = 1.0
     thresholds: Sequence[float] | None = None
+    class_names: Sequence[str] | None = None
 
     def __post_init__(self):
         if isinstance(self.names, str) or len({str(name) for name in self.names}) < max(2, len(self.names)):
@@ -66,6 +69,8 @@ class Labels:
             given["groups"] = tuple(tuple(group) for group in self.groups)
         if self.thresholds is not None:
             given["thresholds"] = tuple(float(threshold) for threshold in self.thresholds)
+        if self.class_names is not None:
+            given["class_names"] = tuple(str(name) for name in self.class_names)
         for name, value in given.items():  # equal ones shall be equal, whether lists or tuples were given
             object.__setattr__(self, name, value)
         if self.groups is not None and len(self.groups) != len(self.names):
@@ -76,6 +81,17 @@ class Labels:
             raise UserError(
                 "groups: labels that a text may have several of cannot sum up classes; leave groups out"
             )
+        if self.class_names is not None:
+            if self.groups is None:
+                raise UserError(
+                    "class_names: without groups the labels are the classes; leave class_names out"
+                )
+            needed = 1 + max(map(max, self.groups))
+            if needed > len(self.class_names) or len(set(self.class_names)) < len(self.class_names):
+                raise UserError(
+                    f"class_names: found {list(self.class_names)}; give a name of its own to each class, the groups "
+                    f"need {needed} of them"
+                )
         if self.multi_label and (odd := [name for name in self.names if SEPARATOR in name or not name]):
             raise UserError(
                 f"labels: {odd[0]!r} is empty or holds {SEPARATOR!r}, which separates labels; rename it"
@@ -122,6 +138,8 @@ class Labels:
             config["temperature"] = self.temperature
         if self.thresholds is not None:
             config["thresholds"] = list(self.thresholds)
+        if self.class_names is not None:
+            config["class_names"] = list(self.class_names)
         return config
 
     def __str__(self) -> str:
@@ -130,7 +148,19 @@ class Labels:
     @property
     def classes(self) -> int:
         """The number of logits."""
-        return len(self.names) if self.groups is None else 1 + max(max(group) for group in self.groups)
+        if self.groups is None:
+            return len(self.names)
+        return len(self.class_names or ()) or 1 + max(max(group) for group in self.groups)
+
+    def by_class(self) -> Self:
+        """Return the labels of a network that answers with its classes, which the groups sum up, by their names.
+
+        Raises:
+            UserError: the classes have no names.
+        """
+        if self.class_names is None:
+            raise UserError(f"by_class: the labels {self} sum up no classes that have names")
+        return replace(self, names=self.class_names, groups=None, thresholds=None, class_names=None)
 
     @property
     def headline(self) -> str:
@@ -272,7 +302,8 @@ class Labels:
 
     def class_probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Return the probabilities of the network's classes, (count, classes): which groups sum up."""
-        return replace(self, names=range(self.classes), groups=None, thresholds=None).probabilities(logits)
+        plain = replace(self, names=range(self.classes), groups=None, thresholds=None, class_names=None)
+        return plain.probabilities(logits)
 
     def uncalibrated(self, probabilities: np.ndarray) -> np.ndarray:
         """Return what the probabilities (count, labels) would be at a temperature of 1."""

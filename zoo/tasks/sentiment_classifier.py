@@ -4,7 +4,8 @@ import inspect
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -132,6 +133,21 @@ class SentimentClassifier(Task):
         """For each label the numbers of the network's classes that it sums up; None: the labels are the classes."""
         groups = None if self.meaning is None else self.meaning.groups
         return None if groups is None else [list(group) for group in groups]
+
+    def by_class(self) -> Self:
+        """Return a classifier by the same network that answers with its classes, which the labels sum up.
+
+        So one that tells five degrees apart, and answers with two labels, answers with the degrees:
+
+            SentimentClassifier.from_preset("sentiment_sst2_en").by_class().predict(texts)
+
+        Raises:
+            UserError: the classes have no names.
+        """
+        self._ready()
+        other = copy(self)
+        other.meaning = self.meaning.by_class()
+        return other
 
     # --- answers ---------------------------------------------------------------------------------------------
 

@@ -256,6 +256,33 @@ def test_labels_that_cannot_be_measured(labels, tmp_path):
     assert not (tmp_path / "report").exists()
 
 
+class ByDegree(FakeTask):
+    """Knows good from bad by three degrees."""
+
+    meaning = Labels(LABELS, [[0], [2]], class_names=["negative", "neutral", "positive"])
+
+    def predict_proba(self, texts):
+        bad, good = super().predict_proba(texts).T
+        degrees = np.stack([bad, np.where(abs(good - bad) < 0.3, 2, 0), good], axis=1)
+        return self.meaning.probabilities(np.log(degrees + 1e-9))
+
+    def by_class(self):
+        other = ByDegree()
+        other.meaning = self.meaning.by_class()
+        return other
+
+
+def test_data_with_the_classes_are_measured_by_class(tmp_path):
+    three = sample(90, 2, ("negative", "positive", "neutral"), noise=0)
+    assert report.evaluate(ByDegree(), three)["accuracy"] == 1
+    written = report.write(ByDegree(), three, tmp_path / "report")
+    assert written["labels"] == ["negative", "neutral", "positive"]
+    assert report.evaluate(ByDegree(), sample(90, 2, noise=0))["accuracy"] == 1
+    assert report.write(ByDegree(), sample(90, 2), tmp_path / "two")["labels"] == list(LABELS)
+    with pytest.raises(UserError, match="odd"):
+        report.evaluate(ByDegree(), sample(90, 2, ("negative", "positive", "odd")))
+
+
 # --- the baselines ---------------------------------------------------------------------------------------
 
 

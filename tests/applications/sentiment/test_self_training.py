@@ -115,6 +115,9 @@ def test_degrees_are_taught_as_degrees(tmp_path):
         progress=False,
         report=False,
     )
+    five = recipes.override(RECIPES["tiny"], [*small, f"teachers={preset}", "unlabelled=builtin"])
+    fine = train(five, source.replace("sst", "sst5", 1), tmp_path / "five", progress=False, report=False)
+    assert SentimentClassifier.from_preset(fine).labels == list(data.DEGREES)
     for name in ("nb-svm", plain):
         with pytest.raises(UserError, match="has no degrees, which phrases=true learns; leave it out"):
             train(recipes.override(second, [f"teachers={name}"]), source, tmp_path / "x", progress=False)

@@ -151,6 +151,7 @@ def test_phrases_train_five_degrees(tmp_path):
     preset = train(recipe, f"sst:{folder}", tmp_path / "out", progress=False, report=False)
     task = SentimentClassifier.from_preset(preset)
     assert task.groups == [[0, 1], [3, 4]]
+    assert task.by_class().labels == list(data.DEGREES)
     assert task.network.output_shape == (None, 5)
 
 
