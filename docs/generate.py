@@ -10,7 +10,7 @@ import pkgutil
 import re
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -128,13 +128,15 @@ def _measured(name: str) -> dict:
     return json.loads((ROOT / "docs" / "measured" / f"{name}.json").read_text("utf-8"))
 
 
-def accuracy_table(corpus: str, examples: str) -> str:
+def accuracy_table(corpus: str, examples: str, preset: str, more: Mapping[str, str] | None = None) -> str:
     """Return the table of accuracies on a test split: the shipped preset, the seeds of its recipe, baselines.
 
     Args:
-        corpus: files begin with `sentiment_<corpus>_`: `en.json` of the preset `sentiment_<corpus>_en`,
-            `seed_<seed>.json`, and `models.csv` with the baselines. What is not there is left out.
+        corpus: files begin with `sentiment_<corpus>_`: `en.json` of the preset, `seed_<seed>.json`, and
+            `models.csv` with the baselines. What is not there is left out.
         examples: what the baselines have learned from, in words.
+        preset: its name.
+        more: other recipes that were measured, in words, by what stands before `seed_` in their files' names.
     """
     found = {
         path.stem.removeprefix(f"sentiment_{corpus}_"): path
@@ -142,23 +144,19 @@ def accuracy_table(corpus: str, examples: str) -> str:
     }
     rows = []
     if "en" in found:
-        name = f"sentiment_{corpus}_en"
-        metadata = json.loads((Path(zoo.list_presets()[name]) / "metadata.json").read_text("utf-8"))
-        what = f"`{name}` (seed {metadata['seed']}, chosen on validation; float16)"
-        rows.append((what, _measured(name)["accuracy"]))
-    seeds = {
-        name.removeprefix("seed_"): _measured(found[name].stem)["accuracy"]
-        for name in found
-        if name.startswith("seed_")
-    }
-    if seeds:
-        what = "the same recipe" if rows else "the recipe"
-        if len(seeds) > 1:
-            each = ", ".join(f"{100 * value:.2f}" for value in seeds.values())
-            what += f", seeds {', '.join(seeds)}: {each}; mean"
-        else:
-            what += f", seed {', '.join(seeds)}"
-        rows.append((what, statistics.mean(seeds.values())))
+        metadata = json.loads((Path(zoo.list_presets()[preset]) / "metadata.json").read_text("utf-8"))
+        what = f"`{preset}` (seed {metadata['seed']}, chosen on validation; float16)"
+        rows.append((what, _measured(found["en"].stem)["accuracy"]))
+    for begin, what in {"": "the same recipe" if rows else "the recipe", **(more or {})}.items():
+        seeds = {
+            name.removeprefix(f"{begin}seed_"): 100 * _measured(found[name].stem)["accuracy"]
+            for name in found
+            if name.startswith(f"{begin}seed_")
+        }
+        if seeds:
+            each = ", ".join(f"{value:.2f}" for value in seeds.values())
+            many = f"seeds {', '.join(seeds)}: {each}; mean" if len(seeds) > 1 else f"seed {min(seeds)}"
+            rows.append((f"{what}, {many}", statistics.mean(seeds.values()) / 100))
     if "models" in found:
         with open(found["models"], encoding="utf-8", newline="") as file:
             baselines = list(csv.DictReader(file))[1:]
@@ -171,26 +169,62 @@ def accuracy_table(corpus: str, examples: str) -> str:
 
 def sst2_accuracy_table() -> str:
     """Return the table of accuracies on the test split of SST-2."""
-    return accuracy_table("sst2", "the 6,920 sentences")
+    alone = {"alone_": "the recipe `sst2`, no text from outside SST"}
+    return accuracy_table("sst2", "the 6,920 sentences", "sentiment_sst2_en", alone)
+
+
+def sst5_accuracy_table() -> str:
+    """Return the table of accuracies on the test split of SST-5."""
+    return accuracy_table("sst5", "the 8,544 sentences", "sentiment_sst2_en")
 
 
 def imdb_accuracy_table() -> str:
     """Return the table of accuracies on the test split of IMDb."""
-    return accuracy_table("imdb", "the 22,500 reviews")
+    return accuracy_table("imdb", "the 22,500 reviews", "sentiment_imdb_en")
+
+
+def imdb_options_table() -> str:
+    """Return the table of what each option changes: what `zoo compare --json` wrote of runs that differ in one.
+
+    The first run is what the others are compared with; of each other one its own settings are named.
+    """
+    path = ROOT / "docs" / "measured" / "sentiment_imdb_options.json"
+    if not path.exists():
+        return NOT_YET
+    first, *others = json.loads(path.read_text("utf-8"))
+    told = ("runs", "seeds", "seconds", "accuracy", "macro_f1", "roc_auc", "log_loss", "calibration_error")
+    settings = [key for key in first if key not in told and not key.endswith("_sd")]
+    lines = [
+        "| changed | accuracy, % | ROC-AUC | log-loss | minutes |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for row in (first, *others):
+        changed = [f"`{key}={row[key]}`" for key in settings if row[key] != first[key]]
+        numbers = [f"{100 * row['accuracy']:.2f}", f"{row['roc_auc']:.4f}", f"{row['log_loss']:.3f}"]
+        cells = [", ".join(changed) or "nothing", *numbers, f"{row['seconds'] / 60:.1f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def sst2_speed_table() -> str:
-    """Return the table of times of the preset on SST-2's test sentences, a row a backend."""
+    """Return the table of times of a preset on SST-2's test sentences, a row a backend."""
+    return preset_speed_table("sst2", "sentence")
+
+
+def preset_speed_table(corpus: str, unit: str) -> str:
+    """Return the table of what `scripts/speed.py` printed, `sentiment_<corpus>_speed_<backend>.json`."""
     lines = [
-        "| backend | one sentence, median, ms | nine of ten under, ms | sentences a second |",
+        f"| backend | one {unit}, median, ms | nine of ten under, ms | {unit}s a second |",
         "| --- | ---: | ---: | ---: |",
     ]
     for backend in ("tensorflow", "jax", "torch"):
-        found = _measured(f"sentiment_sst2_speed_{backend}")
-        name = f"{backend} {found['backend_version']}"
-        rate = f"{found['texts_per_second']:,.0f}"
-        lines.append(f"| {name} | {found['latency_ms']:.1f} | {found['latency_ms_90']:.1f} | {rate} |")
-    return "\n".join(lines)
+        file = f"sentiment_{corpus}_speed_{backend}"
+        if (ROOT / "docs" / "measured" / f"{file}.json").exists():
+            found = _measured(file)
+            name = f"{backend} {found['backend_version']}"
+            rate = f"{found['texts_per_second']:,.0f}"
+            lines.append(f"| {name} | {found['latency_ms']:.1f} | {found['latency_ms_90']:.1f} | {rate} |")
+    return "\n".join(lines) if len(lines) > 2 else NOT_YET
 
 
 def speed_machine() -> str:
@@ -327,6 +361,7 @@ def pages(folder: Path) -> None:
 
 BLOCKS = {  # file -> its generated blocks
     "README.md": {"cells": cells_table, "numbers": numbers_table},
+    "docs/guides/pretraining.md": {"options": imdb_options_table},
     "docs/guides/speed.md": {
         "machine": speed_machine,
         "speed": speed_table,
@@ -336,6 +371,7 @@ BLOCKS = {  # file -> its generated blocks
     "applications/sentiment/README.md": {
         "imdb": imdb_accuracy_table,
         "accuracy": sst2_accuracy_table,
+        "degrees": sst5_accuracy_table,
         "speed": sst2_speed_table,
     },
 }

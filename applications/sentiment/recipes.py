@@ -141,6 +141,8 @@ _REVIEWS = Recipe(
     learning_rate=1e-3,
 )
 
+_PHRASES = Recipe(phrases=True, epochs=3, batch_size=128)
+
 RECIPES: dict[str, Recipe] = {
     # seconds on any data: to see that all works
     "tiny": Recipe(
@@ -159,8 +161,19 @@ RECIPES: dict[str, Recipe] = {
     "imdb": replace(_REVIEWS, embedding_dropout=0.5, head_dropout=0.5, epochs=4),
     # the same, with many more reviews that others have labelled: --set teachers=RUN,nb-svm --set unlabelled=SOURCE
     "imdb_student": replace(_REVIEWS, ngrams=3, epochs=2),
-    # SST-2 with the treebank's own phrases: the shipped preset sentiment_sst2_en
-    "sst2": Recipe(phrases=True, epochs=3, batch_size=128),
+    # SST-2 with the treebank's own phrases
+    "sst2": _PHRASES,
+    # the same, with many more sentences that others have labelled: --set teachers=RUN,RUN --set unlabelled=SOURCE
+    "sst2_student": replace(
+        _PHRASES,
+        units=192,
+        ngrams=3,
+        word_dropout=0.1,
+        epochs=2,
+        monitor="val_roc_auc",
+        unlabelled_sentences=True,
+        unlabelled_examples=300_000,
+    ),
 }
 
 
