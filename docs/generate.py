@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -149,14 +150,14 @@ def accuracy_table(corpus: str, examples: str, preset: str, more: Mapping[str, s
         rows.append((what, _measured(found["en"].stem)["accuracy"]))
     for begin, what in {"": "the same recipe" if rows else "the recipe", **(more or {})}.items():
         seeds = {
-            name.removeprefix(f"{begin}seed_"): 100 * _measured(found[name].stem)["accuracy"]
+            name.removeprefix(f"{begin}seed_"): _measured(found[name].stem)["accuracy"]
             for name in found
             if name.startswith(f"{begin}seed_")
         }
         if seeds:
-            each = ", ".join(f"{value:.2f}" for value in seeds.values())
-            many = f"seeds {', '.join(seeds)}: {each}; mean" if len(seeds) > 1 else f"seed {min(seeds)}"
-            rows.append((f"{what}, {many}", statistics.mean(seeds.values()) / 100))
+            each = ", ".join(f"{100 * value:.2f}" for value in seeds.values())
+            many = f"seeds {', '.join(seeds)}: {each}; mean" if len(seeds) > 1 else f"seed {', '.join(seeds)}"
+            rows.append((f"{what}, {many}", statistics.mean(seeds.values())))
     if "models" in found:
         with open(found["models"], encoding="utf-8", newline="") as file:
             baselines = list(csv.DictReader(file))[1:]
@@ -194,37 +195,31 @@ def imdb_options_table() -> str:
     first, *others = json.loads(path.read_text("utf-8"))
     told = ("runs", "seeds", "seconds", "accuracy", "macro_f1", "roc_auc", "log_loss", "calibration_error")
     settings = [key for key in first if key not in told and not key.endswith("_sd")]
-    lines = [
-        "| changed | accuracy, % | ROC-AUC | log-loss | minutes |",
-        "| --- | ---: | ---: | ---: | ---: |",
-    ]
+    lines = ["| changed | accuracy, % | ROC-AUC | log-loss |", "| --- | ---: | ---: | ---: |"]
     for row in (first, *others):
-        changed = [f"`{key}={row[key]}`" for key in settings if row[key] != first[key]]
+        changed = [f"`{key}={_setting(row[key])}`" for key in settings if row[key] != first[key]]
         numbers = [f"{100 * row['accuracy']:.2f}", f"{row['roc_auc']:.4f}", f"{row['log_loss']:.3f}"]
-        cells = [", ".join(changed) or "nothing", *numbers, f"{row['seconds'] / 60:.1f}"]
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(f"| {' | '.join([', '.join(changed) or 'nothing', *numbers])} |")
     return "\n".join(lines)
 
 
+def _setting(value: Any) -> str:
+    """Return a value as `--set NAME=VALUE` takes it."""
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
 def sst2_speed_table() -> str:
-    """Return the table of times of a preset on SST-2's test sentences, a row a backend."""
-    return preset_speed_table("sst2", "sentence")
-
-
-def preset_speed_table(corpus: str, unit: str) -> str:
-    """Return the table of what `scripts/speed.py` printed, `sentiment_<corpus>_speed_<backend>.json`."""
+    """Return the table of times of the preset on SST-2's test sentences, a row a backend."""
     lines = [
-        f"| backend | one {unit}, median, ms | nine of ten under, ms | {unit}s a second |",
+        "| backend | one sentence, median, ms | nine of ten under, ms | sentences a second |",
         "| --- | ---: | ---: | ---: |",
     ]
     for backend in ("tensorflow", "jax", "torch"):
-        file = f"sentiment_{corpus}_speed_{backend}"
-        if (ROOT / "docs" / "measured" / f"{file}.json").exists():
-            found = _measured(file)
-            name = f"{backend} {found['backend_version']}"
-            rate = f"{found['texts_per_second']:,.0f}"
-            lines.append(f"| {name} | {found['latency_ms']:.1f} | {found['latency_ms_90']:.1f} | {rate} |")
-    return "\n".join(lines) if len(lines) > 2 else NOT_YET
+        found = _measured(f"sentiment_sst2_speed_{backend}")
+        name = f"{backend} {found['backend_version']}"
+        rate = f"{found['texts_per_second']:,.0f}"
+        lines.append(f"| {name} | {found['latency_ms']:.1f} | {found['latency_ms_90']:.1f} | {rate} |")
+    return "\n".join(lines)
 
 
 def speed_machine() -> str:

@@ -86,7 +86,7 @@ class Labels:
                 raise UserError(
                     "class_names: without groups the labels are the classes; leave class_names out"
                 )
-            needed = 1 + max(map(max, self.groups))
+            needed = self._summed_up
             if needed > len(self.class_names) or len(set(self.class_names)) < len(self.class_names):
                 raise UserError(
                     f"class_names: found {list(self.class_names)}; give a name of its own to each class, the groups "
@@ -150,7 +150,12 @@ class Labels:
         """The number of logits."""
         if self.groups is None:
             return len(self.names)
-        return len(self.class_names or ()) or 1 + max(max(group) for group in self.groups)
+        return self._summed_up if self.class_names is None else len(self.class_names)
+
+    @property
+    def _summed_up(self):
+        """The number of classes that the groups need."""
+        return 1 + max(map(max, self.groups))
 
     def by_class(self) -> Self:
         """Return the labels of a network that answers with its classes, which the groups sum up, by their names.
@@ -159,8 +164,14 @@ class Labels:
             UserError: the classes have no names.
         """
         if self.class_names is None:
-            raise UserError(f"by_class: the labels {self} sum up no classes that have names")
-        return replace(self, names=self.class_names, groups=None, thresholds=None, class_names=None)
+            raise UserError(
+                f"by_class: the labels {self} sum up no classes that have names; ask for the labels instead"
+            )
+        return self._of_classes(self.class_names)
+
+    def _of_classes(self, names):
+        """Return the labels of the same network with its classes, by these names, for labels."""
+        return replace(self, names=names, groups=None, thresholds=None, class_names=None)
 
     @property
     def headline(self) -> str:
@@ -302,8 +313,7 @@ class Labels:
 
     def class_probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Return the probabilities of the network's classes, (count, classes): which groups sum up."""
-        plain = replace(self, names=range(self.classes), groups=None, thresholds=None, class_names=None)
-        return plain.probabilities(logits)
+        return self._of_classes(range(self.classes)).probabilities(logits)
 
     def uncalibrated(self, probabilities: np.ndarray) -> np.ndarray:
         """Return what the probabilities (count, labels) would be at a temperature of 1."""
