@@ -181,7 +181,8 @@ def sst5_accuracy_table() -> str:
 
 def imdb_accuracy_table() -> str:
     """Return the table of accuracies on the test split of IMDb."""
-    return accuracy_table("imdb", "the 22,500 reviews", "sentiment_imdb_en")
+    first = {"first_": "the first students"}
+    return accuracy_table("imdb", "the 22,500 reviews", "sentiment_imdb_en", first)
 
 
 def imdb_options_table() -> str:
@@ -209,13 +210,23 @@ def _setting(value: Any) -> str:
 
 
 def sst2_speed_table() -> str:
-    """Return the table of times of the preset on SST-2's test sentences, a row a backend."""
+    """Return the table of times of the preset on SST-2's test sentences."""
+    return preset_speed_table("sst2", "sentence")
+
+
+def imdb_speed_table() -> str:
+    """Return the table of times of the preset on IMDb's test reviews."""
+    return preset_speed_table("imdb", "review")
+
+
+def preset_speed_table(corpus: str, text: str) -> str:
+    """Return the table of what `scripts/speed.py` wrote of a corpus, a row a backend; `text` is what a text is."""
     lines = [
-        "| backend | one sentence, median, ms | nine of ten under, ms | sentences a second |",
+        f"| backend | one {text}, median, ms | nine of ten under, ms | {text}s a second |",
         "| --- | ---: | ---: | ---: |",
     ]
     for backend in ("tensorflow", "jax", "torch"):
-        found = _measured(f"sentiment_sst2_speed_{backend}")
+        found = _measured(f"sentiment_{corpus}_speed_{backend}")
         name = f"{backend} {found['backend_version']}"
         rate = f"{found['texts_per_second']:,.0f}"
         lines.append(f"| {name} | {found['latency_ms']:.1f} | {found['latency_ms_90']:.1f} | {rate} |")
@@ -368,6 +379,7 @@ BLOCKS = {  # file -> its generated blocks
         "accuracy": sst2_accuracy_table,
         "degrees": sst5_accuracy_table,
         "speed": sst2_speed_table,
+        "imdb_speed": imdb_speed_table,
     },
 }
 

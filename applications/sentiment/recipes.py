@@ -160,7 +160,7 @@ RECIPES: dict[str, Recipe] = {
     # whole reviews, from a language model of reviews: --set pretrained=DIR
     "imdb": replace(_REVIEWS, embedding_dropout=0.5, head_dropout=0.5, epochs=4),
     # the same, with many more reviews that others have labelled: --set teachers=RUN,nb-svm --set unlabelled=SOURCE
-    "imdb_student": replace(_REVIEWS, ngrams=3, epochs=2),
+    "imdb_student": replace(_REVIEWS, ngrams=3, word_dropout=0.2, learning_rate=2e-3, epochs=2),
     # SST-2 with the treebank's own phrases
     "sst2": _PHRASES,
     # the same, with many more sentences that others have labelled: --set teachers=RUN,RUN --set unlabelled=SOURCE

@@ -1,5 +1,6 @@
 """The shipped presets answer the same on every backend, and are as good as their cards say."""
 
+import numpy as np
 import pytest
 
 import zoo
@@ -13,6 +14,11 @@ ANSWERS = {
         "Two hours I will never get back.": 0.269778,
         "I would watch it again tomorrow.": 0.717607,
         "Not exactly a bad film, but I won't see it again.": 0.093586,
+    },
+    "sentiment_imdb_en": {
+        "A wonderful little film.": 0.962183,
+        "Two hours I will never get back.": 0.514951,
+        "Not exactly a bad film, but I would not watch it again.": 0.241677,
     },
 }
 
@@ -29,14 +35,29 @@ def sst2():
     return SentimentClassifier.from_preset("sentiment_sst2_en")
 
 
+def told(preset):
+    """Return the metrics in a card."""
+    return zoo.presets.read(zoo.list_presets()[preset]).metadata["metrics"]
+
+
 def test_sentiment_sst2_en_is_as_good_as_its_card_says(shared_data, sst2):
     test = data.load(f"sst:{shared_data / 'sentiment' / 'sst'}", "test")
     found = sst2.evaluate(test.texts, test.labels)
-    told = zoo.presets.read(zoo.list_presets()["sentiment_sst2_en"]).metadata["metrics"]
-    assert found == pytest.approx(told, abs=1e-3)
+    assert found == pytest.approx(told("sentiment_sst2_en"), abs=1e-3)
     assert found["accuracy"] >= 0.855
 
 
 def test_sentiment_sst2_en_tells_the_degrees(shared_data, sst2):
     test = data.load(f"sst5:{shared_data / 'sentiment' / 'sst'}", "test")
     assert report.evaluate(sst2, test)["accuracy"] >= 0.45
+
+
+def test_sentiment_imdb_en_is_as_good_as_its_card_says(shared_data):
+    """On 300 of the reviews: their accuracy is within four standard errors."""
+    test = data.load(f"imdb:{shared_data / 'sentiment' / 'imdb'}", "test")
+    rows = np.random.default_rng(0).permutation(len(test))[:300]
+    task = SentimentClassifier.from_preset("sentiment_imdb_en")
+    found = task.evaluate([test.texts[row] for row in rows], [test.labels[row] for row in rows])
+    accuracy = told("sentiment_imdb_en")["accuracy"]
+    assert accuracy >= 0.906
+    assert found["accuracy"] >= accuracy - 4 * (accuracy * (1 - accuracy) / len(rows)) ** 0.5
