@@ -270,6 +270,19 @@ def test_packed_panels():
     assert not columns[:, 70:].any()
 
 
+def test_memory_that_nobody_holds_is_given_back():
+    held, free = (memory.empty((300, count), "float32") for count in (100, 1000))
+    address = held.ctypes.data
+    del free
+    memory.give_back()
+    sizes = [block.size for block in memory._blocks]
+    assert all(size < 1_000_000 for size in sizes)
+    assert any(block.ctypes.data <= address < block.ctypes.data + block.size for block in memory._blocks)
+    del held
+    memory.give_back()
+    assert not any(block.ctypes.data <= address < block.ctypes.data + block.size for block in memory._blocks)
+
+
 def test_memory_is_used_again_when_nobody_holds_it():
     first = memory.empty((300, 100), "float32")
     address = first.ctypes.data

@@ -30,11 +30,13 @@ def keep():
 
 
 def give_back():
-    """Give memory that is kept but not in use back to the system, where `keep` was called.
+    """Give memory that is kept but not in use back to the system.
 
     Batches of many shapes leave gaps that later ones do not fit into, half a gigabyte in a minute of training:
     whoever runs for long calls this now and then.
     """
+    with _one_at_a_time:
+        _blocks[:] = [block for block in _blocks if sys.getrefcount(block) > _UNUSED]
     if keep.cache_info().currsize and hasattr(ctypes.CDLL(None), "malloc_trim"):
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -6,6 +6,7 @@ from functools import cached_property
 import keras
 import numpy as np
 
+from zoo.loops import memory
 from zoo.models import RecurrentClassifier
 from zoo.tasks.batches import pad
 from zoo.tasks.chunks import CHUNK, ChunkedCaller
@@ -14,6 +15,7 @@ from zoo.tasks.compiling import compiled
 _SHORT = 32  # steps, with padding, of one short sequence where every shape is compiled
 _LONG = 128  # steps from which on the compiled loop is the faster one (on 2 cores, 256 units)
 _FEW = 16  # and of the shortest of many
+_MANY = 1024  # sequences after which memory that is not in use is given back: files come in blocks of so many and more
 
 
 class Caller:
@@ -85,6 +87,8 @@ class Caller:
             done += len(rows)
             if progress:
                 progress(done)
+        if done >= _MANY:
+            memory.give_back()
         return outputs
 
     def _batches(self, lengths, batch_size):
