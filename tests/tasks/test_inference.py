@@ -9,7 +9,7 @@ import pytest
 from zoo.cells import CATALOGUE
 from zoo.errors import UserError
 from zoo.models import RecurrentClassifier
-from zoo.tasks import SentimentClassifier
+from zoo.tasks import SentimentClassifier, inference
 from zoo.tasks.batches import Batches, pad
 from zoo.tasks.fitting import fit
 from zoo.tasks.inference import Caller
@@ -68,6 +68,17 @@ def test_answers_within_a_fit_are_those_of_its_weights():
     fit(network, batches, epochs=2, progress=False, callbacks=[Ask()])
     assert len({tuple(answer) for answer in seen}) == 6
     np.testing.assert_allclose(seen[-1], expected(network)[0], atol=1e-6)
+
+
+def test_memory_is_given_back_after_many_steps_however_few_the_sequences(monkeypatch):
+    given = []
+    monkeypatch.setattr(inference.memory, "give_back", lambda: given.append(True))
+    steps = sum(map(len, SEQUENCES))
+    caller = Caller(build())
+    for much, times in ((steps + 1, 0), (steps, 1)):
+        monkeypatch.setattr(inference, "_MUCH", much)
+        caller.run(SEQUENCES)
+        assert len(given) == times
 
 
 def test_threads_get_their_own_answers():

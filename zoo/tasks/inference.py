@@ -15,7 +15,7 @@ from zoo.tasks.compiling import compiled
 _SHORT = 32  # steps, with padding, of one short sequence where every shape is compiled
 _LONG = 128  # steps from which on the compiled loop is the faster one (on 2 cores, 256 units)
 _FEW = 16  # and of the shortest of many
-_MANY = 1024  # sequences after which memory that is not in use is given back: files come in blocks of so many and more
+_MUCH = 100_000  # steps of all sequences together after which memory that is not in use is given back
 
 
 class Caller:
@@ -87,7 +87,7 @@ class Caller:
             done += len(rows)
             if progress:
                 progress(done)
-        if done >= _MANY:
+        if sum(map(len, sequences)) >= _MUCH:
             memory.give_back()
         return outputs
 
