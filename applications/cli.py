@@ -4,8 +4,9 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import fields
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,11 +27,10 @@ app = typer.Typer(
     help="""Recurrent networks: train them, fine-tune them, measure them, ask them.
 
     PRESET is the name of a shipped preset, a preset folder or a run folder. SOURCE is tfds:NAME, a CSV,
-    TSV or JSONL file (plain, .gz or .xz), a folder with a sub-folder of texts for each label, CORPUS:PATH
-    for a corpus that the application knows, or builtin.""",
+    TSV or JSONL file (plain, .gz or .xz), a folder with a sub-folder of texts for each label, two files
+    FILE,FILE of sentences and their translations, CORPUS:PATH for a corpus that the application knows, or
+    builtin.""",
 )
-
-PICTURES = (".png", ".svg", ".pdf")
 
 Preset = Annotated[
     str, typer.Argument(metavar="PRESET", help="A shipped preset, a preset folder or a run folder.")
@@ -55,6 +55,32 @@ LabelColumn = Annotated[
 LabelSeparator = Annotated[
     str | None,
     typer.Option(metavar="TEXT", help="What stands between the labels of a text, if it may have any number."),
+]
+SourceColumn = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The column to translate from.  [default: source]")
+]
+TargetColumn = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The column of the translations.  [default: target]")
+]
+SourceLanguage = Annotated[
+    str | None, typer.Option(metavar="LANGUAGE", help="What is translated from, such as de.")
+]
+TargetLanguage = Annotated[
+    str | None, typer.Option(metavar="LANGUAGE", help="What is translated into, such as en.")
+]
+Beam = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Hypotheses of a translation that are followed at once; 1: greedy.  [default: 5]"
+    ),
+]
+LengthPenalty = Annotated[
+    float | None,
+    typer.Option(min=0.0, help="The higher, the less short translations are preferred.  [default: 1]"),
+]
+CoveragePenalty = Annotated[
+    float | None,
+    typer.Option(min=0.0, help="The higher, the more of a text must be attended to.  [default: 0]"),
 ]
 Validation = Annotated[
     str | None,
@@ -177,6 +203,10 @@ def train(
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     label_separator: LabelSeparator = None,
+    source_column: SourceColumn = None,
+    target_column: TargetColumn = None,
+    source_language: SourceLanguage = None,
+    target_language: TargetLanguage = None,
     validation: Validation = None,
     no_report: NoReport = False,
     quiet: Quiet = False,
@@ -188,7 +218,15 @@ def train(
     options = catalogue.application(application)
     chosen = recipes.override(recipes.get(_part(application, "recipes").RECIPES, recipe), set_ or [])
     columns = _columns(
-        options, text_column=text_column, label_column=label_column, label_separator=label_separator
+        options,
+        {},
+        text_column=text_column,
+        label_column=label_column,
+        label_separator=label_separator,
+        source_column=source_column,
+        target_column=target_column,
+        source_language=source_language,
+        target_language=target_language,
     )
     given = {"seed": seed, "validation": validation, **columns}
     _check_sources(application, data, validation)
@@ -218,7 +256,7 @@ def pretrain(
     if not known:
         raise UserError(f"pretrain: the application {application} has nothing to pre-train")
     chosen = recipes.override(recipes.get(known, recipe), set_ or [])
-    given = {"seed": seed, **_columns(options, text_column=text_column)}
+    given = {"seed": seed, **_columns(options, {}, text_column=text_column)}
     _check_sources(application, data)
     said = {
         "command": "pretrain",
@@ -258,6 +296,10 @@ def finetune(
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     label_separator: LabelSeparator = None,
+    source_column: SourceColumn = None,
+    target_column: TargetColumn = None,
+    source_language: SourceLanguage = None,
+    target_language: TargetLanguage = None,
     validation: Validation = None,
     no_report: NoReport = False,
     quiet: Quiet = False,
@@ -266,9 +308,17 @@ def finetune(
 
     Started again with the same arguments after a kill, it goes on. It prints the folder of the new preset.
     """
-    _, options = _find(preset)
+    saved, options = _find(preset)
     columns = _columns(
-        options, text_column=text_column, label_column=label_column, label_separator=label_separator
+        options,
+        saved.config,
+        text_column=text_column,
+        label_column=label_column,
+        label_separator=label_separator,
+        source_column=source_column,
+        target_column=target_column,
+        source_language=source_language,
+        target_language=target_language,
     )
     numbers = {
         "epochs": epochs,
@@ -279,7 +329,8 @@ def finetune(
         "threshold": threshold,
     }
     plain = _part(options.NAME, "recipes").FINETUNING
-    set_ = [f"{name}={value}" for name, value in _without_none(numbers).items()] + (set_ or [])
+    numbers = _known(options, [field.name for field in fields(plain)], numbers)
+    set_ = [f"{name}={value}" for name, value in numbers.items()] + (set_ or [])
     chosen = recipes.to_dict(recipes.override(plain, set_))
     changed = {name: chosen[name] for name in (text.partition("=")[0] for text in set_)}
     given = {"seed": seed, "validation": validation, **columns, **changed}
@@ -328,17 +379,37 @@ def evaluate(
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Fit baselines to the data's split train, for the report.")
     ] = False,
+    beam: Beam = None,
+    length_penalty: LengthPenalty = None,
+    coverage_penalty: CoveragePenalty = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     label_separator: LabelSeparator = None,
+    source_column: SourceColumn = None,
+    target_column: TargetColumn = None,
+    source_language: SourceLanguage = None,
+    target_language: TargetLanguage = None,
 ) -> None:
     """Measure a preset on data."""
-    folder, options = _find(preset)
+    saved, options = _find(preset)
     columns = _columns(
-        options, text_column=text_column, label_column=label_column, label_separator=label_separator
+        options,
+        saved.config,
+        text_column=text_column,
+        label_column=label_column,
+        label_separator=label_separator,
+        source_column=source_column,
+        target_column=target_column,
+        source_language=source_language,
+        target_language=target_language,
+    )
+    answering = _answering(
+        options, beam=beam, length_penalty=length_penalty, coverage_penalty=coverage_penalty
     )
     if json not in (None, "-"):
         outputs.check_new(Path(json))
+    if baselines and find_spec(f"applications.{options.NAME}.baselines") is None:
+        raise UserError(f"--baselines: the application {options.NAME} has none")
     if out is not None:
         outputs.check_folder(out)
     elif baselines:
@@ -350,14 +421,17 @@ def evaluate(
     backend.check()
     source = _part(options.NAME, "data")
     dataset = source.load(data, split, **columns)
-    training = source.load_training(data, **columns) if baselines else (None, None)
-    with backend.starting():
-        task = import_module("zoo.tasks").from_preset(folder)
+    fitted = {}
+    if baselines:
+        fitted["train"], fitted["validation"] = source.load_training(data, **columns)
+    task = _load(saved)
     report = _part(options.NAME, "report")
-    metrics = report.evaluate(task, dataset)
+    metrics = report.evaluate(task, dataset, **answering)
     if out is not None:
-        report.write(task, dataset, out, train=training[0], validation=training[1])
-    about = {"preset": preset, "data": data, "split": dataset.split, "count": len(dataset)}
+        report.write(task, dataset, out, **fitted, **answering)
+    about = {"preset": preset, "data": data, "split": dataset.split, "count": len(dataset), **answering}
+    if hasattr(report, "about"):
+        about |= report.about(task, dataset)
     result = outputs.to_json({**metrics, **about, **backend.versions()})
     if json == "-":
         _print(result)
@@ -381,35 +455,82 @@ def predict(
     ] = None,
     json: Json = None,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the probabilities: .png, .svg or .pdf.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw the probabilities, or the attention of one text (also as .json): .png, .svg or .pdf.",
+        ),
     ] = None,
-    text_column: TextColumn = None,
+    text_column: Annotated[
+        str | None,
+        typer.Option("--text-column", "--source-column", metavar="NAME", help="The column of the texts."),
+    ] = None,
     id_column: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Copy this column of the input; may be repeated."),
     ] = None,
     no_text: Annotated[bool, typer.Option("--no-text", help="Leave the texts out of the answers.")] = False,
+    interactive: Annotated[
+        bool,
+        typer.Option(
+            "--interactive", help="Answer each line that is typed, or piped in, until its end or `exit`."
+        ),
+    ] = False,
+    beam: Beam = None,
+    n_best: Annotated[
+        int | None, typer.Option(min=1, help="Give so many translations: number, score, translation.")
+    ] = None,
+    length_penalty: LengthPenalty = None,
+    coverage_penalty: CoveragePenalty = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Draw translations at random; below 1, probable ones more often."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**31 - 1, help="What is drawn follows from it.  [default: 0]")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Answer for each text, in order.
 
-    Printed are label, probability and text, with tabs between, unless --output or --json is given. A file may
-    be larger than memory: it is checked whole, then read, answered and written a block at a time.
+    Printed is a line for each (label, probability and text with tabs between, or the translation) unless
+    --output or --json is given. A file may be larger than memory: it is checked whole, then read, answered
+    and written a block at a time.
     """
-    from applications.core import answers, stream  # late: NumPy comes with it
+    from applications.core import stream  # late: NumPy comes with it
 
-    folder, options = _find(preset)
-    column = _columns(options, text_column=text_column)["text_column"]
+    saved, options = _find(preset)
+    part = _part(options.NAME, "predict")
+    first = next(iter(options.COLUMNS))
+    column = _columns(options, {}, **{first: text_column})[first]
+    answering = _answering(
+        options,
+        beam=beam,
+        n_best=n_best,
+        length_penalty=length_penalty,
+        coverage_penalty=coverage_penalty,
+        temperature=temperature,
+        seed=seed,
+    )
+    if interactive:
+        if texts or input_ or output or json or plot or text_column or id_column:
+            raise UserError(
+                "--interactive: lines are typed and their answers printed: leave out texts and files"
+            )
+        asked = part.answering(_load(saved), **answering)
+        lines, form = stream.typed("> "), part.FORMATS[".txt"]
+        stream.converse(asked, lines, form, _print, _note, with_text=not no_text)
+        return
     if bool(texts) == (input_ is not None):
         raise UserError("predict: give texts or --input, one of them")
     if id_column and input_ is None:
         raise UserError("--id-column: is a column of a file: give --input")
     if plot is not None and no_text:
         raise UserError("--no-text: --plot draws the texts: leave out one of them")
-    saved = None if json in (None, "-") else Path(json)
-    if saved is not None and saved == output:
+    listed = None if json in (None, "-") else Path(json)
+    if listed is not None and listed == output:
         raise UserError(f"{output}: is given to --output and to --json: choose two names")
-    for path, suffixes in ((output, answers.FORMATS), (plot, PICTURES), (saved, ())):
+    for path, suffixes in ((output, part.FORMATS), (plot, part.PICTURES), (listed, ())):
         if path is not None:
             outputs.check_new(path, suffixes)
     backend.check()
@@ -418,27 +539,26 @@ def predict(
         return ((text, {}) for text in texts) if texts else stream.read_rows(input_, column, id_column or ())
 
     total = sum(1 for _ in rows())  # every fault of the file is told before anything slow is done
-    with backend.starting():
-        task = import_module("zoo.tasks").from_preset(folder)
+    part.check(texts or (), total, drawn=plot is not None)
+    task = _load(saved)
     writers = []
     if output is not None:
-        writers.append(stream.writing_file(output, answers.FORMATS[output.suffix.lower()]))
-    if saved is not None:
-        writers.append(stream.writing_file(saved, answers.FORMATS[".json"]))
+        writers.append(stream.writing_file(output, part.FORMATS[output.suffix.lower()]))
+    if listed is not None:
+        writers.append(stream.writing_file(listed, part.FORMATS[".json"]))
     printed = json == "-" or not writers
     if printed:
-        writers.append(stream.writing(_print, answers.FORMATS[".txt" if json is None else ".json"]))
+        writers.append(stream.writing(_print, part.FORMATS[".txt" if json is None else ".json"]))
     hidden = quiet or total < 500 or not sys.stderr.isatty() or (printed and sys.stdout.isatty())
     began = time.perf_counter()
     with ExitStack() as stack:
         picture = plot and stack.enter_context(outputs.new_file(plot))
         sinks = [stack.enter_context(writer) for writer in writers]
         progress = stack.enter_context(_progress(total, hidden))
-        for block in stream.predict(task, rows(), with_text=not no_text, progress=progress):
-            if picture and not picture.exists():  # it shows the first texts, and the number of all
-                asked = [row.text for row in block] + [""] * (total - len(block))
-                draw = import_module("applications.core.plots").predictions
-                draw(asked, [row.answer for row in block], picture)
+        asked = part.answering(task, **answering)
+        for block in stream.predict(asked, rows(), with_text=not no_text, progress=progress):
+            if picture and not picture.exists():  # it shows the first texts
+                part.draw(task, block, total, picture)
             for sink in sinks:
                 sink(block)
     if input_ is not None and not quiet:
@@ -479,14 +599,14 @@ def explain(
 
     Printed is a line for each word with its numbers, tabs between, unless --output is given.
     """
-    folder, options = _find(preset)
+    saved, options = _find(preset)
     if find_spec(f"applications.{options.NAME}.explain") is None:
         raise UserError(f"explain: the application {options.NAME} explains no answers")
     part = _part(options.NAME, "explain")
     if output is not None:
         outputs.check_new(output, part.SUFFIXES)
     with backend.starting():
-        task = import_module("zoo.tasks").from_preset(folder)
+        task = import_module("zoo.tasks").from_preset(saved.folder)
         found = part.explain(task, text, label=label, steps=steps)
     if output is not None:
         part.write(found, output)
@@ -536,20 +656,27 @@ def publish(
     _print(f"{folder}\n")
 
 
-def _find(preset: str) -> tuple[Path, ModuleType]:
-    """Return the folder of a preset and the options of its application."""
-    folder = zoo.presets.resolve(preset)
-    saved = zoo.presets.read(folder)
+def _find(preset: str) -> tuple["zoo.presets.Preset", ModuleType]:
+    """Return what is in a preset, and the options of its application."""
+    saved = zoo.presets.read(zoo.presets.resolve(preset))
     name = saved.metadata.get("application")
     if name is None:
-        raise UserError(f"{folder / 'metadata.json'}: no application is named: load the preset from Python")
+        raise UserError(
+            f"{saved.folder / 'metadata.json'}: no application is named: load the preset from Python"
+        )
     options = catalogue.application(name)
     if saved.config["task"] != options.TASK:
         raise UserError(
             f"{preset}: it holds a {saved.config['task']}, which gives no answers: start a training from it "
             f"by `zoo train {name} --set pretrained={preset}`"
         )
-    return folder, options
+    return saved, options
+
+
+def _load(saved: "zoo.presets.Preset") -> Any:
+    """Return the task of a preset; the backend has been started."""
+    with backend.starting():
+        return import_module("zoo.tasks").from_preset(saved.folder)
 
 
 def _part(application: str, name: str) -> ModuleType:
@@ -557,14 +684,37 @@ def _part(application: str, name: str) -> ModuleType:
     return import_module(f"applications.{application}.{name}")
 
 
-def _columns(options: ModuleType, **given: str | None) -> dict[str, str]:
-    """Return how to read tables: what is given, else what the application says."""
-    for name, value in _without_none(given).items():
-        if name not in options.COLUMNS:
-            raise UserError(f"--{name.replace('_', '-')}: the application {options.NAME} reads no such thing")
+def _columns(options: ModuleType, config: Mapping[str, Any], **given: str | None) -> dict[str, str]:
+    """Return how to read data: what is given, else what a preset's `config` or the application says."""
+    for name, value in _known(options, options.COLUMNS, given).items():
         if not value:
-            raise UserError(f"--{name.replace('_', '-')}: it is empty; give some text, or leave it out")
-    return {name: given.get(name) or default for name, default in options.COLUMNS.items() if name in given}
+            raise UserError(f"{_option(name)}: it is empty; give some text, or leave it out")
+    return {
+        name: given[name] or config.get(name, default)
+        for name, default in options.COLUMNS.items()
+        if name in given
+    }
+
+
+def _answering(options: ModuleType, **given: Any) -> dict[str, Any]:
+    """Return how answers are found: what is given, else what the application says."""
+    known = _known(options, options.ANSWERING, given)
+    return {name: known.get(name, default) for name, default in options.ANSWERING.items() if name in given}
+
+
+def _known(options: ModuleType, names: Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is given, if the application knows all of it."""
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in given:
+        if name not in names:
+            raise UserError(
+                f"{_option(name)}: the application {options.NAME} takes no such option: leave it out"
+            )
+    return given
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _check_sources(application: str, *given: str | None) -> None:
@@ -573,10 +723,6 @@ def _check_sources(application: str, *given: str | None) -> None:
     for source in given:
         if source is not None:
             parse(source, _part(application, "data").CORPORA)
-
-
-def _without_none(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _print(text: str) -> None:

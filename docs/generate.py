@@ -20,11 +20,18 @@ sys.path.insert(0, str(ROOT))
 
 import zoo
 
-# Columns of the table of measured numbers: the key in a preset's metrics, the heading, the format.
+# Columns of the tables of measured numbers of each application: the key in a preset's metrics, the heading, the format.
 NUMBERS = {
-    "accuracy": ("accuracy", "{:.4f}"),
-    "macro_f1": ("macro-F1", "{:.4f}"),
-    "roc_auc": ("ROC-AUC", "{:.4f}"),
+    "sentiment": {
+        "accuracy": ("accuracy", "{:.4f}"),
+        "macro_f1": ("macro-F1", "{:.4f}"),
+        "roc_auc": ("ROC-AUC", "{:.4f}"),
+    },
+    "translation": {
+        "bleu": ("BLEU", "{:.2f}"),
+        "bleu_unseen": ("BLEU without pairs seen in training", "{:.2f}"),
+        "chrf": ("chrF", "{:.2f}"),
+    },
 }
 
 # Columns of the table of times, of the first shape: the key of a measurement, the format.
@@ -108,18 +115,23 @@ def _without_title(text: str) -> str:
 
 
 def numbers_table() -> str:
-    """Return the README's table of measured numbers, read from the metadata of the shipped presets."""
-    heads = [heading for heading, _ in NUMBERS.values()]
-    lines = [f"| preset | parameters | {' | '.join(heads)} |", "| --- |" + " ---: |" * (1 + len(heads))]
-    presets = zoo.list_presets()
-    for name, folder in presets.items():
+    """Return the README's tables of measured numbers, one for each application, from the shipped presets' metadata."""
+    found: dict[str, list[str]] = {}
+    for name, folder in zoo.list_presets().items():
         metadata = json.loads((Path(folder) / "metadata.json").read_text("utf-8"))
-        metrics = metadata.get("metrics", {})
-        cells = [form.format(metrics[key]) if key in metrics else "-" for key, (_, form) in NUMBERS.items()]
-        lines.append(f"| `{name}` | {metadata['parameters']:,} | {' | '.join(cells)} |")
-    if not presets:
-        lines.append("| none is shipped yet | |" + " |" * len(heads))
-    return "\n".join(lines)
+        columns, metrics = NUMBERS[metadata["application"]], metadata.get("metrics", {})
+        if metadata["application"] not in found:
+            heads = [heading for heading, _ in columns.values()]
+            lines = [
+                f"| preset | parameters | {' | '.join(heads)} |",
+                "| --- |" + " ---: |" * (1 + len(heads)),
+            ]
+            found[metadata["application"]] = lines
+        cells = [form.format(metrics[key]) if key in metrics else "-" for key, (_, form) in columns.items()]
+        found[metadata["application"]].append(
+            f"| `{name}` | {metadata['parameters']:,} | {' | '.join(cells)} |"
+        )
+    return "\n\n".join("\n".join(lines) for lines in found.values()) or "None is shipped yet."
 
 
 # --- what commands printed: docs/measured holds their JSON, unchanged -----------------------------------------
@@ -231,6 +243,54 @@ def preset_speed_table(corpus: str, text: str) -> str:
         rate = f"{found['texts_per_second']:,.0f}"
         lines.append(f"| {name} | {found['latency_ms']:.1f} | {found['latency_ms_90']:.1f} | {rate} |")
     return "\n".join(lines)
+
+
+def tatoeba_table() -> str:
+    """Return the table of BLEU on Tatoeba's test split."""
+    return bleu_table("tatoeba", unseen=True)
+
+
+def multi30k_table() -> str:
+    """Return the table of BLEU on Multi30k's test split."""
+    return bleu_table("multi30k")
+
+
+def bleu_table(corpus: str, unseen: bool = False) -> str:
+    """Return the table of what `zoo evaluate --json` wrote of networks on a corpus, with attention and without.
+
+    Args:
+        corpus: the files are `translation_<corpus>_<direction>.json`; of networks without attention
+            `..._none.json`.
+        unseen: whether there is a column of the pairs that training has not seen.
+    """
+    found = sorted((ROOT / "docs" / "measured").glob(f"translation_{corpus}_*.json"))
+    heads = ["BLEU", *["without pairs seen in training"] * unseen, "chrF", "log-loss"]
+    lines = [f"| direction | network | {' | '.join(heads)} |", "| --- | --- |" + " ---: |" * len(heads)]
+    for path in found:
+        measured = json.loads(path.read_text("utf-8"))
+        direction = f"{measured['source_language']} → {measured['target_language']}"
+        network = "the same without attention" if path.stem.endswith("_none") else "with attention"
+        keys = ["bleu", *["bleu_unseen"] * unseen, "chrf", "log_loss"]
+        numbers = [f"{measured[key]:.{3 if key == 'log_loss' else 2}f}" for key in keys]
+        lines.append(f"| {direction} | {network} | {' | '.join(numbers)} |")
+    return "\n".join(lines) if found else NOT_YET
+
+
+def translation_speed_table() -> str:
+    """Return the table of what `scripts/speed.py` wrote of Multi30k's test sentences, a row a backend."""
+    lines = [
+        "| backend | one short sentence, greedy, median, ms | sentences a second, beam 5 | 1,000 sentences, s |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for backend in ("tensorflow", "jax", "torch"):
+        names = [f"translation_speed_{backend}_{kind}" for kind in ("short", "beam5")]
+        if not all((ROOT / "docs" / "measured" / f"{name}.json").exists() for name in names):
+            continue
+        short, many = map(_measured, names)
+        rate = many["texts_per_second"]
+        name = f"{backend} {many['backend_version']}"
+        lines.append(f"| {name} | {short['latency_ms']:.1f} | {rate:,.0f} | {1000 / rate:.1f} |")
+    return "\n".join(lines) if len(lines) > 2 else NOT_YET
 
 
 def speed_machine() -> str:
@@ -380,6 +440,11 @@ BLOCKS = {  # file -> its generated blocks
         "degrees": sst5_accuracy_table,
         "speed": sst2_speed_table,
         "imdb_speed": imdb_speed_table,
+    },
+    "applications/translation/README.md": {
+        "tatoeba": tatoeba_table,
+        "multi30k": multi30k_table,
+        "speed": translation_speed_table,
     },
 }
 

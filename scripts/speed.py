@@ -3,7 +3,7 @@
 import argparse
 
 from applications.core.outputs import print_json
-from applications.core.timing import measure
+from applications.core.timing import measure, read_option
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="speed.py", description=__doc__.partition(",")[0] + ".")
@@ -16,4 +16,13 @@ if __name__ == "__main__":
     parser.add_argument(
         "--rounds", type=int, default=5, metavar="N", help="how often all are predicted; 5 by default"
     )
-    print_json(parser, measure)
+    parser.add_argument(
+        "--set",
+        type=read_option,
+        action="append",
+        dest="how",
+        default=[],
+        metavar="NAME=VALUE",
+        help="how the answers are found, such as beam=1; may be repeated",
+    )
+    print_json(parser, lambda how, **given: measure(**given, how=dict(how)))

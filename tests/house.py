@@ -44,7 +44,7 @@ FLOORS = {
     "zoo.layers": Room(2, ("zoo.cells", "zoo.loops"), ("keras",)),
     "zoo.losses": Room(2, ("zoo.cells", "zoo.loops"), ("keras",)),
     "zoo.metrics": Room(2, ("zoo.cells", "zoo.loops"), ("keras",)),
-    "zoo.models": Room(3, ("zoo.layers", "zoo.losses"), ("keras",)),
+    "zoo.models": Room(3, ("zoo.cells", "zoo.layers", "zoo.losses"), ("keras",)),
     "zoo.decoding": Room(3, ("zoo.layers", "zoo.losses"), ("keras",)),
     "zoo.preprocessing": Room(3, (), ("numpy", "sentencepiece", "h5py")),
     "zoo.presets": Room(3, (), ("numpy", "sentencepiece", "h5py")),
@@ -74,6 +74,7 @@ EXCEPTIONS = {
         "torch",
     ): "a call without gradients; the state of PyTorch's own generator belongs to a checkpoint",
     ("zoo.tasks", "jax"): "a call that is compiled once for each shape",
+    ("zoo.tasks", "sacrebleu"): "BLEU and chrF are what translators are chosen by; imported there, at its first use",
     ("applications.core", "keras"): "starts the backend quietly and tells its versions",
     ("applications.core", "applications"): "lists the folders of applications; it imports none by name",
     **{
@@ -90,6 +91,7 @@ APPLICATION_FILES = (
     "recipes.py",
     "train.py",
     "report.py",
+    "predict.py",
 )
 NOT_APPLICATIONS = ("core",)
 

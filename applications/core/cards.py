@@ -37,6 +37,7 @@ def model_card(
     command: str,
     pretraining_command: str | None = None,
     metrics: Mapping[str, float],
+    how: Mapping[str, Any],
     count: int,
     parameters: int,
 ) -> str:
@@ -49,6 +50,7 @@ def model_card(
         command: that trains it.
         pretraining_command: that trains the language model which it started from.
         metrics: of the float16 weights on the test split.
+        how: what else makes them comparable.
         count: examples of the test split.
         parameters: of the network.
     """
@@ -85,7 +87,7 @@ def model_card(
 On `{data}`: the split `test` ({count:,} examples) with the float16 weights that are shipped; the
 validation data, on which alone the model was chosen, with the weights as they were trained.
 
-{tables.markdown(measured)}
+{tables.markdown(measured)}{_how(how)}
 ```
 zoo evaluate {name} --data {data} --split test
 ```
@@ -112,6 +114,11 @@ zoo evaluate {name} --data {data} --split test
 
 {about.limits.strip()}
 """
+
+
+def _how(how: Mapping[str, Any]) -> str:
+    """Return the list of what makes the numbers comparable."""
+    return "".join(f"\n- {key.replace('_', ' ')}: `{value}`" for key, value in how.items()) + "\n" * bool(how)
 
 
 def _pretraining(training: Mapping[str, Any], command: str | None) -> str:

@@ -20,6 +20,12 @@ class SourceError(UserError):
     """A fault in data: the message begins with the file and line, or the source, and ends with the remedy."""
 
 
+def bare_suffix(path: Path) -> str:
+    """Return how a name ends, in small letters; of a compressed file, what stands before .gz or .xz."""
+    suffix = path.suffix.lower()
+    return Path(path.stem).suffix.lower() if suffix in (".gz", ".xz") else suffix
+
+
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """Yield `(line number, line without its line end)` of a text file, plain, .gz or .xz, streaming.
 
@@ -53,9 +59,8 @@ def read_table(
     path = Path(path)
     if path.is_dir():
         raise SourceError(f"{path}: is a folder; a file is wanted")
-    name = Path(path.stem if path.suffix.lower() in (".gz", ".xz") else path.name)
     jsonl_rows = partial(_jsonl_rows, lists=lists)
-    reader = {".csv": _csv_rows, ".tsv": _tsv_rows, ".jsonl": jsonl_rows}.get(name.suffix.lower())
+    reader = {".csv": _csv_rows, ".tsv": _tsv_rows, ".jsonl": jsonl_rows}.get(bare_suffix(path))
     if reader is None:
         kinds = ", ".join(KINDS)
         raise SourceError(f"{path}: unknown kind of file; its name must end in {kinds} (.gz and .xz too)")

@@ -2,7 +2,7 @@
 
 The suffix of `path` settles the format: .png, .svg, .pdf and what else matplotlib writes. The folder must be
 there, and a file of that name is replaced. All functions return `path` and raise UserError if its suffix is
-unknown.
+unknown. `new_figure`, `frame` and `save` are for drawings of one application, in the same looks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ def predictions(texts: Sequence[str], answers: Sequence[Answer], path: str | Pat
     """
     width, left, right = 8.0, 0.35, 0.35
     line, bar, gap = 0.21, 0.23, 0.28
-    figure = _figure(width, 1.0)
+    figure = new_figure(width, 1.0)
     wrapped = [wrap(text, ruler(figure, width - left - right, size=10.5)) for text in texts[:SENTENCES]]
     drawn = list(zip(wrapped, answers, strict=False))
     heights = [line * len(lines) + bar * min(len(it.probabilities), ANSWERS) + gap for lines, it in drawn]
@@ -83,7 +83,7 @@ def predictions(texts: Sequence[str], answers: Sequence[Answer], path: str | Pat
         top += used
     if rest:
         _write(axes, left, top, f"and {rest:,} more", size=9, colour=FAINT)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def confusion_matrix(matrix: np.ndarray, labels: Sequence[str], path: str | Path) -> Path:
@@ -100,10 +100,10 @@ def confusion_matrix(matrix: np.ndarray, labels: Sequence[str], path: str | Path
     side = min(max(1.15 * count, 2.3), 9.0)
     names = [cut(label, 18) for label in labels]
     size = 10 if count <= 8 else 7
-    figure = _figure(side + 2.1, side + 1.6)
+    figure = new_figure(side + 2.1, side + 1.6)
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    _frame(axes, size=size)
+    frame(axes, size=size)
     slant = 0 if count <= 4 and max(map(len, names)) <= 12 else 45
     axes.set_xticks(range(count), names, rotation=slant, ha="right" if slant else "center", parse_math=False)
     axes.set_yticks(range(count), names, parse_math=False)
@@ -121,7 +121,7 @@ def confusion_matrix(matrix: np.ndarray, labels: Sequence[str], path: str | Path
             text = f"{value:,}\n{share:.1%}" if count <= 8 else f"{value:,}"
             colour = "white" if share > 0.55 else INK
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=size)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def reliability_diagram(
@@ -139,7 +139,7 @@ def reliability_diagram(
     filled = table.counts > 0
     width = 1 / bins
     middle = (table.edges[:-1] + width / 2)[filled]
-    figure = _figure(5.2, 5.6)
+    figure = new_figure(5.2, 5.6)
     upper, lower = figure.subplots(2, sharex=True, height_ratios=(3.2, 1))
     first = table.edges[:-1][filled].min()
     upper.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=(0, (4, 3)), label="perfectly calibrated")
@@ -156,8 +156,8 @@ def reliability_diagram(
     lower.set_xlabel("confidence: the probability of the predicted label", color=FAINT)
     lower.yaxis.set_major_formatter("{x:.0%}")
     for axes in (upper, lower):
-        _frame(axes, grid="y")
-    return _save(figure, path)
+        frame(axes, grid="y")
+    return save(figure, path)
 
 
 def training_curves(rows: Sequence[Mapping[str, Any]], path: str | Path) -> Path:
@@ -176,7 +176,7 @@ def training_curves(rows: Sequence[Mapping[str, Any]], path: str | Path) -> Path
         raise UserError("the history has no losses and no metrics: there is nothing to draw")
     columns = min(len(panels), 3)
     lines = -(-len(panels) // columns)
-    figure = _figure(max(3.6 * columns, 4.8), 2.9 * lines + 0.2)
+    figure = new_figure(max(3.6 * columns, 4.8), 2.9 * lines + 0.2)
     grid = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, name in zip(grid, panels, strict=False):
         for key, label, colour in (
@@ -191,10 +191,10 @@ def training_curves(rows: Sequence[Mapping[str, Any]], path: str | Path) -> Path
         axes.set_xlabel("epoch", color=FAINT)
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.legend(frameon=False, fontsize=8.5, labelcolor=INK)
-        _frame(axes, grid="y")
+        frame(axes, grid="y")
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def bars(
@@ -214,7 +214,7 @@ def bars(
         form: how they are written at the bars' ends, for `str.format`.
         highlight: the name whose bar stands out.
     """
-    figure = _figure(6.4, 0.42 * len(values) + (0.75 if title else 0.4))
+    figure = new_figure(6.4, 0.42 * len(values) + (0.75 if title else 0.4))
     axes = figure.add_subplot()
     places = range(len(values))
     chosen = [name == highlight for name in values]
@@ -225,17 +225,17 @@ def bars(
     axes.set_yticks(places, [cut(name, 40) for name in values], parse_math=False)
     axes.invert_yaxis()
     axes.margins(x=0.12)
-    _frame(axes)
+    frame(axes)
     axes.set_xticks([])
     axes.tick_params(length=0, labelcolor=INK)
     axes.spines["bottom"].set_visible(False)
     if title:
         axes.set_title(cut(title, 80), fontsize=10.5, color=INK, loc="left", parse_math=False)
-    return _save(figure, path)
+    return save(figure, path)
 
 
-def _figure(width: float, height: float) -> "Figure":
-    """Return an empty figure of a size in inches."""
+def new_figure(width: float, height: float) -> "Figure":
+    """Return an empty figure of a size in inches, its parts laid out by themselves."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=150, facecolor="white", layout="constrained")
@@ -243,7 +243,8 @@ def _figure(width: float, height: float) -> "Figure":
     return figure
 
 
-def _save(figure: "Figure", path: str | Path) -> Path:
+def save(figure: "Figure", path: str | Path) -> Path:
+    """Write a figure to a file, whose suffix settles the format, and return `path`."""
     path = Path(path)
     known = figure.canvas.get_supported_filetypes()
     if path.suffix.lower().removeprefix(".") not in known:
@@ -252,7 +253,7 @@ def _save(figure: "Figure", path: str | Path) -> Path:
     return path
 
 
-def _frame(axes: "Axes", size: float = 9, grid: str | None = None) -> None:
+def frame(axes: "Axes", size: float = 9, grid: str | None = None) -> None:
     """Leave of the frame what carries a scale, in quiet colours."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#aab2bc")

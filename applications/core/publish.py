@@ -66,8 +66,8 @@ def publish(run: Path, name: str, presets_folder: Path | None = None, *, trials:
         trials: how many trainings were compared on the validation data until this one was chosen; for the card.
 
     Raises:
-        UserError: a wrong name, a preset of that name, a folder that is no finished run, no test data, or too
-            large a preset.
+        UserError: a wrong name, a preset of that name, a folder that is no finished run, no test data, data whose
+            licence forbids it, or too large a preset.
     """
     run = Path(run)
     folder = (presets_folder or Path(presets.__file__).parent) / name
@@ -79,13 +79,17 @@ def publish(run: Path, name: str, presets_folder: Path | None = None, *, trials:
         raise UserError(f"{folder} exists and is left as it is: choose another name, or remove it")
     training, arguments = _training(run), _arguments(run)
     training["trials"] = trials or training["trials"]
-    data, report, card, known = (
+    data, report, card, known, options = (
         import_module(f"applications.{training['application']}.{part}")
-        for part in ("data", "report", "card", "recipes")
+        for part in ("data", "report", "card", "recipes", "options")
     )
-    columns = {key: value for key, value in arguments.items() if key.endswith(("_column", "_separator"))}
-    test = data.load(training["data"], "test", **columns)
-    training = _portable(training)
+    config = presets.read(run / "preset").config
+    columns = {
+        name: arguments.get(name) or config.get(name, default) for name, default in options.COLUMNS.items()
+    }
+    source, training = training["data"], _portable(training)
+    about = card.about({**training, **columns})
+    test = data.load(source, "test", **columns)
     tasks = import_module("zoo.tasks")
     with tempfile.TemporaryDirectory() as temporary:
         rounded = Path(temporary) / name
@@ -94,21 +98,24 @@ def publish(run: Path, name: str, presets_folder: Path | None = None, *, trials:
         task = tasks.from_preset(rounded)
         parameters = presets.read(rounded).metadata["parameters"]
     metrics = report.evaluate(task, test)
+    how = report.about(task, test) if hasattr(report, "about") else {}
     before = training["pretraining"]
-    about = card.about(training)
     text = model_card(
         name,
         about,
         training,
-        command=_command(training, arguments, known),
+        command=_command(training, arguments.get("validation"), known, _differing(columns, options.COLUMNS)),
         pretraining_command=before
         and _pretraining_command(training["application"], before, known.PRETRAINING),
         metrics=metrics,
+        how=how,
         count=len(test),
         parameters=parameters,
     )
     said = {key: value for key, value in training.items() if value is not None}
     metadata = {**said, "description": about.summary, "metrics": metrics}
+    if how:
+        metadata["measured"] = how
     return task.save_to_preset(folder, metadata=metadata, card=text, dtype="float16")
 
 
@@ -143,7 +150,9 @@ def _arguments(run: Path) -> dict[str, Any]:
     return schema.check({"arguments": arguments}, {"arguments": _SETTINGS}, str(path))["arguments"]
 
 
-def _command(training: Mapping[str, Any], arguments: Mapping[str, Any], known: ModuleType) -> str:
+def _command(
+    training: Mapping[str, Any], validation: str | None, known: ModuleType, columns: Mapping[str, str]
+) -> str:
     """Return the command of the training; changed numbers as `--set` of the nearest recipe in `known`."""
     values = dict(training["recipe_values"])
     if training["recipe"] == "finetune":
@@ -152,15 +161,14 @@ def _command(training: Mapping[str, Any], arguments: Mapping[str, Any], known: M
     else:
         words, options = _recipe("train", training["application"], training, known.RECIPES)
     options += [("--data", portable(training["data"])), ("--seed", training["seed"])]
-    if arguments.get("validation"):
-        options.append(("--validation", portable(str(arguments["validation"]))))
-    options += [
-        (f"--{key.replace('_', '-')}", value)
-        for key, value in arguments.items()
-        if (key.endswith("_column") and value != key.removesuffix("_column"))
-        or (key.endswith("_separator") and value is not None)
-    ]
+    if validation:
+        options.append(("--validation", _portable(validation)))
+    options += [(f"--{name.replace('_', '-')}", value) for name, value in columns.items()]
     return shlex.join([*words, *(str(word) for option in options for word in option), "--out", "DIR"])
+
+
+def _differing(values: Mapping[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in plain or plain[name] != value}
 
 
 def _pretraining_command(application: str, before: Mapping[str, Any], known: Mapping[str, Any]) -> str:
@@ -182,11 +190,7 @@ def _recipe(
 
 def _changed(values: Mapping[str, Any], plain: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the options that make `values` of a plain recipe."""
-    return [
-        ("--set", f"{key}={_setting(value)}")
-        for key, value in values.items()
-        if key not in plain or plain[key] != value
-    ]
+    return [("--set", f"{key}={_setting(value)}") for key, value in _differing(values, plain).items()]
 
 
 def _setting(value: Any) -> str:

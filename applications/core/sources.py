@@ -7,8 +7,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from applications.core.datasets import TextDataset, require_classes, split_validation
-from applications.core.files import KINDS, SourceError, read_folder, read_lines, read_table
-from applications.core.tfds import read_tfds, tfds_splits
+from applications.core.files import KINDS, SourceError, bare_suffix, read_folder, read_lines, read_table
+from applications.core.splits import find_split, no_split, select_split, split_name
+from applications.core.tfds import read_tfds, tfds_languages, tfds_splits
 from zoo.errors import unknown
 
 __all__ = [
@@ -16,30 +17,37 @@ __all__ = [
     "Source",
     "SourceError",
     "TextDataset",
+    "bare_suffix",
+    "find_split",
+    "no_split",
     "parse",
     "read_folder",
     "read_lines",
     "read_table",
     "read_tfds",
     "require_classes",
+    "select_split",
+    "split_name",
     "split_validation",
+    "tfds_languages",
     "tfds_splits",
 ]
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where data comes from: `kind` is "builtin", "tfds", "path" or a corpus; `value` is what follows."""
+    """Where data comes from: `kind` is "builtin", "tfds", "path", "files" or a corpus; `value` is what follows."""
 
     kind: str
     value: str
 
     def __str__(self) -> str:
-        return {"builtin": "builtin", "path": self.value}.get(self.kind, f"{self.kind}:{self.value}")
+        plain = {"builtin": "builtin", "path": self.value, "files": self.value}
+        return plain.get(self.kind, f"{self.kind}:{self.value}")
 
 
 def parse(source: str, corpora: Sequence[str] = ()) -> Source:
-    """Read a SOURCE: `builtin`, `tfds:NAME[/CONFIG]`, `CORPUS:PATH` or the path of a file or folder.
+    """Read a SOURCE: `builtin`, `tfds:NAME[/CONFIG]`, `CORPUS:PATH`, `FILE,FILE` or the path of a file or folder.
 
     Args:
         source: what the user gave; a `~` at the start of a path is the home folder.
@@ -61,7 +69,17 @@ def parse(source: str, corpora: Sequence[str] = ()) -> Source:
         return Source(kind, str(_existing(value)))
     if colon and re.fullmatch(r"[A-Za-z]\w+", kind) and not Path(source).exists():
         raise SourceError(str(unknown("corpus", kind, ("tfds", *corpora))))
+    both = [name.strip() for name in source.split(",")]
+    if len(both) == 2 and any(map(_is_there, both)) and not _is_there(source):
+        return Source("files", ",".join(str(_existing(name)) for name in both))
     return Source("path", str(_existing(source)))
+
+
+def _is_there(value: str) -> bool:
+    try:
+        return bool(value) and Path(value).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):
+        return False
 
 
 def _existing(value: str) -> Path:

@@ -1,6 +1,7 @@
-"""Answers for more texts than memory holds: read and predicted a block at a time, written in order."""
+"""Answers for more texts than memory holds, a block at a time and in order; or for each line as it is typed."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,10 +20,12 @@ TEXTS = 2048
 """Texts of one block at most. A task sorts them by length, so that batches hold little padding."""
 CHARACTERS = 4_000_000
 """Characters of one block at most, unless a single text has more."""
+LEAVE = "exit"
+"""The line that ends a conversation."""
 
 
 class Task(Protocol):
-    """What answers: a task of `zoo.tasks`."""
+    """What answers: a task of `zoo.tasks`, or what an application makes of one."""
 
     def predict(
         self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
@@ -98,6 +101,52 @@ def predict(
             for (text, kept), answer in zip(block, found, strict=True)
         ]
         done += len(block)
+
+
+def typed(prompt: str = "") -> Iterator[str]:
+    """Yield the lines of standard input as they come, until its end or `LEAVE`.
+
+    Args:
+        prompt: what is shown before each line where a person types.
+    """
+    sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # `converse` tells what is not UTF-8
+    shown = prompt if sys.stdin.isatty() and sys.stdout.isatty() else ""
+    while True:
+        try:
+            line = input(shown)
+        except EOFError:
+            return
+        if line.strip() == LEAVE:
+            return
+        yield line
+
+
+def converse(
+    task: Task,
+    lines: Iterable[str],
+    form: Format,
+    write: Callable[[str], None],
+    note: Callable[[str], None],
+    *,
+    with_text: bool = True,
+) -> None:
+    """Answer each line before the next one is asked for; one that is no text gets a note and an empty line.
+
+    Args:
+        task: what answers.
+        lines: the texts, such as those of `typed`.
+        form: how the answers are written.
+        write: takes them.
+        note: takes the faults.
+        with_text: whether the answers carry their texts.
+    """
+    for number, line in enumerate(lines, 1):
+        if "\0" in line or any("\ud800" <= character <= "\udfff" for character in line):
+            note(f"error: line {number}: a NUL byte, or not UTF-8: give text in UTF-8")
+            write("\n")
+            continue
+        [block] = predict(task, [(line, {})], with_text=with_text)
+        write(form.block(block, number == 1))
 
 
 @contextmanager

@@ -65,6 +65,22 @@ def tfds_splits(name: str, data_dir: str | None = None) -> list[str]:
     return sorted(_tfds_builder(name, data_dir).info.splits)
 
 
+def tfds_languages(name: str, data_dir: str | None = None) -> list[str]:
+    """Return the languages of a TFDS name whose examples are translations, none of any other.
+
+    The one with which its configuration's name begins comes first: "pt" of `ted_hrlr_translate/pt_to_en`.
+    Downloads and fails as `read_tfds` does.
+    """
+    builder = _tfds_builder(name, data_dir)
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    if not isinstance(features, tfds.features.Translation):
+        return []
+    config = getattr(builder.builder_config, "name", "").replace("_", "")  # "aztr_to_en" is of az_tr
+    return sorted(features, key=lambda language: (not config.startswith(language.replace("_", "")), language))
+
+
 def _tfds_text(feature: Any, value: Any) -> str:
     if hasattr(feature, "int2str"):
         return feature.int2str(int(value)) if value >= 0 else ""

@@ -20,8 +20,6 @@ NAMES = {"0": "negative", "1": "positive", "neg": "negative", "pos": "positive"}
 DEGREES = ("very negative", "negative", "neutral", "positive", "very positive")
 """The labels of SST-5, and what the treebank's numbers 0 to 4 mean."""
 
-_ALIASES = {"dev": "validation", "valid": "validation", "val": "validation", "unsup": "unsupervised"}
-_FILE_NAMES = {"validation": ("dev", "validation", "valid"), "unsupervised": ("unsup", "unsupervised")}
 _SPLITS = {
     "builtin": ("train", "validation", "test"),
     "sst": ("train", "validation", "test"),
@@ -63,10 +61,10 @@ def load(
     """
     where = sources.parse(source, CORPORA)
     if where.kind != "tfds":
-        split = _ALIASES.get(split, split)
+        split = sources.split_name(split)
     if where.kind in _SPLITS:
         if split not in _SPLITS[where.kind]:
-            raise _no_split(where, split, _SPLITS[where.kind])
+            raise sources.no_split(where, split, _SPLITS[where.kind])
         rows = _READERS[where.kind](where.value, split)
     elif where.kind == "tfds":
         optional = [label_column]
@@ -172,8 +170,8 @@ def load_phrases(path: str | Path, split: str = "train") -> Phrases:
     Raises:
         SourceError: no such file, or a line that is not a tree.
     """
-    split = _ALIASES.get(split, split)
-    file = _find(Path(path), split, _TREES)
+    split = sources.split_name(split)
+    file = sources.find_split(Path(path), split, _TREES)
     if file is None:
         raise SourceError(f"{path}: holds no trees of the split {split!r}; trees.{split}.txt is looked for")
     rows: dict[str, int] = {}
@@ -194,14 +192,6 @@ def load_phrases(path: str | Path, split: str = "train") -> Phrases:
         raise SourceError(f"{file}: holds no trees")
     whole = np.isin(np.arange(len(rows)), list(sentences))
     return Phrases(list(rows), np.array(votes), whole)
-
-
-def _no_split(where: sources.Source, split: str | None, splits: Sequence[str]) -> SourceError:
-    if split is None:
-        return SourceError(
-            f"{where}: has the splits {', '.join(splits)}: name one, such as --split {splits[-1]}"
-        )
-    return SourceError(f"{where}: {unknown('split', split, splits)}")
 
 
 def _name(label: str | None) -> str | None:
@@ -229,24 +219,16 @@ def _builtin(_: str, split: str) -> _Rows:
 
 def _table(path: str, split: str | None, text_column: str, label_column: str, require_labels: bool) -> _Rows:
     columns = [text_column, *([label_column] if require_labels else []), *(["split"] if split else [])]
-    found = set()
-    for number, row in sources.read_table(path, columns, [label_column], [label_column]):
+    rows = sources.read_table(path, columns, [label_column], [label_column])
+    for number, row in sources.select_split(path, rows, split) if split else rows:
         label = row.get(label_column)
-        if split:
-            found.add(row["split"])
-            if _ALIASES.get(row["split"], row["split"]) != split:
-                continue
         yield f"{path}:{number}", row[text_column], label.strip() if isinstance(label, str) else label
-    if split and split not in {_ALIASES.get(name, name) for name in found}:
-        raise SourceError(
-            f"{path}: the column 'split' has no row {split!r}; it has {', '.join(sorted(found))}"
-        )
 
 
 def _folder(path: Path, split: str | None) -> _Rows:
     folders = [entry.name for entry in path.iterdir() if entry.is_dir()]
     if split:
-        name = next((name for name in _FILE_NAMES.get(split, (split,)) if name in folders), None)
+        name = next((name for name in folders if sources.split_name(name) == split), None)
         if name is None:
             raise SourceError(f"{path}: {unknown('split', split, folders)}")
         path = path / name
@@ -264,30 +246,19 @@ _TREES = ("trees.{0}.txt", "trees/{0}.txt", "{0}.txt")
 _GLUE = ("{0}.tsv",)
 
 
-def _find(folder: Path, split: str, patterns: Sequence[str]) -> Path | None:
-    """Return the first file there is that a pattern and a name of the split give, plain or compressed."""
-    for pattern in patterns:
-        for name in _FILE_NAMES.get(split, (split,)):
-            for suffix in ("", ".xz", ".gz"):
-                file = folder / (pattern.format(name) + suffix)
-                if file.is_file():
-                    return file
-    return None
-
-
 def _sst(path: str, split: str) -> _Rows:
     """Read SST-2 from the files of Kim (2014, `stsa.binary.*`), from the trees, or from those of GLUE."""
     folder = Path(path)
     if not folder.is_dir():
         raise SourceError(f"sst:{path}: is a file; give the folder that holds the files of the corpus")
-    if file := _find(folder, split, _STSA):
+    if file := sources.find_split(folder, split, _STSA):
         for place, label, text in _numbered(file, "01"):
             yield place, text, NAMES[label]
-    elif file := _find(folder, split, _TREES):
+    elif file := sources.find_split(folder, split, _TREES):
         for place, label, text in _roots(file):
             if label != 2:
                 yield place, text, "positive" if label > 2 else "negative"
-    elif file := _find(folder, split, _GLUE):
+    elif file := sources.find_split(folder, split, _GLUE):
         for number, row in sources.read_table(file, ["sentence"], ["label"]):
             label = row.get("label")  # GLUE keeps the labels of its test split to itself
             if label not in (None, "0", "1"):
@@ -305,9 +276,9 @@ def _sst5(path: str, split: str) -> _Rows:
     folder = Path(path)
     if not folder.is_dir():
         raise SourceError(f"sst5:{path}: is a file; give the folder that holds the files of the corpus")
-    if file := _find(folder, split, _STSA_FINE):
+    if file := sources.find_split(folder, split, _STSA_FINE):
         rows = _numbered(file, "01234")
-    elif file := _find(folder, split, _TREES):
+    elif file := sources.find_split(folder, split, _TREES):
         rows = _roots(file)
     else:
         raise SourceError(
@@ -342,7 +313,7 @@ def _imdb(path: str, split: str) -> _Rows:
     folder = Path(path)
     if not folder.is_dir():
         raise SourceError(f"imdb:{path}: is a file; give the folder that holds the corpus")
-    if file := _find(folder, split, _GLUE):
+    if file := sources.find_split(folder, split, _GLUE):
         fields = 2 if split == "unsupervised" else 4  # id, text; label, rating, id, text
         for number, line in sources.read_lines(file):
             row = line.split("\t")

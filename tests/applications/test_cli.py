@@ -1,5 +1,6 @@
 """The `zoo` command, on an application of its own that needs no training and no backend."""
 
+import io
 import json
 import os
 import re
@@ -31,7 +32,9 @@ PARTS = {
     "options": """
         NAME, TASK, SUMMARY = "echo", "Echo", "Say what was said."
         COLUMNS = {"text_column": "text", "label_column": "label"}
+        ANSWERING = {}
     """,
+    "baselines": "",
     "recipes": """
         from dataclasses import dataclass
 
@@ -72,6 +75,25 @@ PARTS = {
         def write(task, dataset, folder, **_):
             folder.mkdir(parents=True)
             (folder / "report.md").write_text("# Report")
+    """,
+    "predict": """
+        from importlib import import_module
+
+        from applications.core import answers
+
+        FORMATS, PICTURES = answers.FORMATS, (".png", ".svg", ".pdf")
+        asked = []
+
+        def check(texts, count, *, drawn):
+            pass
+
+        def answering(task, **how):
+            asked.append(how)
+            return task
+
+        def draw(task, block, count, path):
+            draw = import_module("applications.core.plots").predictions
+            draw([row.text for row in block], [row.answer for row in block], path)
     """,
     "explain": """
         from zoo.errors import UserError
@@ -232,7 +254,7 @@ def test_list_applications(call):
     assert (status, err) == (0, "")
     lines = {line.split()[0]: line for line in out.splitlines()}
     assert lines["echo"].endswith("Say what was said. Recipes: tiny, large.")
-    assert "sentiment" in lines
+    assert {"sentiment", "translation"} <= set(lines)
 
 
 def test_list_cells_is_the_catalogue(call):
@@ -511,6 +533,51 @@ def test_an_output_that_cannot_be_written(preset, table, refused, monkeypatch, t
     )
 
 
+def test_predict_asks_as_it_was_told(call, refused, preset, monkeypatch):
+    said = "--beam: the application echo takes no such option: leave it out"
+    assert refused("predict", preset, "x", "--beam", "3") == said
+    options = {"beam": 5, "length_penalty": 1.0, "seed": 0}
+    monkeypatch.setattr(import_module("applications.echo.options"), "ANSWERING", options)
+    assert call("predict", preset, "x", "--beam", "3", "--seed", "7")[0] == 0
+    assert import_module("applications.echo.predict").asked == [{"beam": 3, "length_penalty": 1.0, "seed": 7}]
+    assert "--n-best: the application echo" in refused("predict", preset, "x", "--n-best", "2")
+
+
+def test_predict_checks_before_the_task_is_loaded(refused, preset, table, monkeypatch):
+    def check(texts, count, *, drawn):
+        raise UserError(f"{texts} {count} {drawn}")
+
+    monkeypatch.setattr(import_module("applications.echo.predict"), "check", check)
+    monkeypatch.delattr(sys.modules["zoo.tasks"], "from_preset")
+    assert refused("predict", preset, "x", "y", "--plot", "a.png") == "['x', 'y'] 2 True"
+    assert refused("predict", preset, "--input", table) == "() 3 False"
+
+
+def typing(monkeypatch, raw):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
+
+
+def test_predict_answers_line_by_line(call, preset, monkeypatch):
+    typing(monkeypatch, "Hello!\r\n\nÜnd\nexit\nno more\n".encode())
+    said = "loud\t0.7500\tHello!\nquiet\t0.7500\t\nquiet\t0.7500\tÜnd\n"
+    assert call("predict", preset, "--interactive") == (0, said, "")
+    typing(monkeypatch, b"Hello!")
+    assert call("predict", preset, "--interactive", "--no-text") == (0, "loud\t0.7500\n", "")
+
+
+def test_a_line_that_is_no_text_gets_an_empty_line(call, preset, monkeypatch):
+    typing(monkeypatch, b"one!\nf\xfcr\na\0b\ntwo\n")
+    status, out, err = call("predict", preset, "--interactive")
+    assert (status, out) == (0, "loud\t0.7500\tone!\n\n\nquiet\t0.7500\ttwo\n")
+    said = "zoo: error: line {}: a NUL byte, or not UTF-8: give text in UTF-8\n"
+    assert err == said.format(2) + said.format(3)
+
+
+@pytest.mark.parametrize("argv", [("x",), ("--input", "own.csv"), ("--output", "a.txt"), ("--json", "-")])
+def test_a_conversation_has_no_files(refused, preset, table, argv):
+    assert "leave out texts and files" in refused("predict", preset, "--interactive", *argv)
+
+
 # --- explain ----------------------------------------------------------------------------------------------
 
 
@@ -596,6 +663,49 @@ def test_evaluate_json_is_one_flat_object(call, preset, table, tmp_path):
 def test_evaluate_writes_a_report(call, preset, table, tmp_path):
     assert call("evaluate", preset, "--data", table, "--out", "deep/report")[0] == 0
     assert (tmp_path / "deep" / "report" / "report.md").exists()
+
+
+def test_evaluate_measures_as_it_was_told(call, refused, preset, table, monkeypatch):
+    assert "--beam: the application echo" in refused("evaluate", preset, "--data", table, "--beam", "1")
+    report = import_module("applications.echo.report")
+    monkeypatch.setattr(report, "evaluate", lambda task, dataset, beam: {"accuracy": float(beam)})
+    monkeypatch.setattr(report, "about", lambda task, dataset: {"signature": "all"}, raising=False)
+    monkeypatch.setattr(import_module("applications.echo.options"), "ANSWERING", {"beam": 5})
+    status, out, _ = call("evaluate", preset, "--data", table, "--beam", "3", "--json", "-")
+    assert status == 0
+    assert {"accuracy": 3.0, "beam": 3, "signature": "all"}.items() <= json.loads(out).items()
+
+
+def test_evaluate_without_baselines(refused, preset, table, tmp_path):
+    (tmp_path / "applications" / "echo" / "baselines.py").unlink()
+    said = refused("evaluate", preset, "--data", table, "--baselines", "--out", "new")
+    assert said == "--baselines: the application echo has none"
+
+
+def test_a_preset_says_how_its_data_are_read(call, preset, table, monkeypatch, tmp_path):
+    options = import_module("applications.echo.options")
+    monkeypatch.setattr(options, "COLUMNS", {"source_column": "source", "target_language": None})
+    loaded = []
+
+    def load(source, split, **columns):
+        loaded.append(columns)
+        raise UserError("enough")
+
+    monkeypatch.setattr(import_module("applications.echo.data"), "load", load)
+    zoo.presets.write(
+        tmp_path / "english",
+        config={"task": "Echo", "network": {}, "target_language": "en"},
+        preprocessor={},
+        weights={},
+        card="# Echo",
+        metadata={"application": "echo"},
+    )
+    call("evaluate", "english", "--data", table, "--source-column", "german")
+    call("evaluate", "english", "--data", table, "--target-language", "de")
+    assert loaded == [
+        {"source_column": "german", "target_language": "en"},
+        {"source_column": "source", "target_language": "de"},
+    ]
 
 
 @pytest.mark.parametrize(
@@ -697,6 +807,18 @@ def test_finetune_changes_any_number_of_it(call, preset, table):
     assert "batch_size" not in options
 
 
+def test_finetune_refuses_what_the_application_does_not_learn_by(refused, preset, table, monkeypatch):
+    @dataclass(frozen=True)
+    class Finetuning:
+        epochs: int = 3
+
+    monkeypatch.setattr(import_module("applications.echo.recipes"), "FINETUNING", Finetuning())
+    argv = ("finetune", preset, "--data", table, "--out", "mine", "--epochs", "2")
+    for option in (("--class-weight", "balanced"), ("--no-calibrate",), ("--threshold", "f1")):
+        name = option[0].replace("no-", "")
+        assert refused(*argv, *option) == f"{name}: the application echo takes no such option: leave it out"
+
+
 def test_finetune_passes_on_what_validation_data_shall_choose(call, preset, table, monkeypatch):
     columns = {"text_column": "text", "label_column": "label", "label_separator": None}
     monkeypatch.setattr(import_module("applications.echo.options"), "COLUMNS", columns)
@@ -722,7 +844,7 @@ def test_finetune_passes_on_what_validation_data_shall_choose(call, preset, tabl
         ((*TRAIN[1:], "--data", "bad.csv"), "bad.csv:1: no column 'text'"),
         (
             (*TRAIN[1:], "--label-separator", ";"),
-            "--label-separator: the application echo reads no such thing",
+            "--label-separator: the application echo takes no such option",
         ),
         ((*TRAIN[1:], "--label-column", ""), "--label-column: it is empty; give some text, or leave it out"),
         ((*TRAIN[1:], "--out", "shout"), "shout holds files that are not of a run"),

@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pytest
 
 from zoo.losses import draw_log_uniform, log_uniform, sampled_softmax_nll, softmax_nll
 
@@ -32,6 +33,36 @@ def test_nll_over_all_ids():
     logits = CONTEXTS.astype("float64") @ TABLE.T + BIAS
     expected = np.log(np.exp(logits).sum(1)) - logits[np.arange(6), TARGETS]
     np.testing.assert_allclose(array(softmax_nll(*TENSORS)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.1, 0.9])
+def test_smoothed_nll_is_the_cross_entropy_with_a_mixture(smoothing):
+    logits = CONTEXTS.astype("float64") @ TABLE.T + BIAS
+    wanted = (1 - smoothing) * np.eye(20)[TARGETS] + smoothing / 20
+    log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    found = array(softmax_nll(*TENSORS, smoothing))
+    np.testing.assert_allclose(found, -(wanted * log_p).sum(1), rtol=1e-5)
+
+
+@pytest.mark.backend("tensorflow")
+def test_gradients_are_those_of_the_equation():
+    """d/d logits = p - wanted, (count, size); the rest is the chain rule of a matrix product."""
+    import tensorflow as tf
+
+    weights = np.linspace(1, 2, 6)
+    variables = [tf.Variable(each) for each in (CONTEXTS, TABLE, BIAS)]
+    for smoothing in (0.0, 0.1):
+        with tf.GradientTape() as tape:
+            nll = softmax_nll(variables[0], TENSORS[1], *variables[1:], smoothing)
+            total = tf.reduce_sum(nll * weights.astype("float32"))
+        found = [tf.convert_to_tensor(each) for each in tape.gradient(total, variables)]
+        logits = CONTEXTS.astype("float64") @ TABLE.T + BIAS
+        wanted = (1 - smoothing) * np.eye(20)[TARGETS] + smoothing / 20
+        p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        of_logits = weights[:, None] * (p - wanted)
+        expected = of_logits @ TABLE, of_logits.T @ CONTEXTS, of_logits.sum(0)
+        for one, two in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
 
 
 def test_the_estimate_is_that_of_the_paper():

@@ -1,5 +1,7 @@
 """Batches: the plan, the padding, and what tf.data hands out."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -28,6 +30,45 @@ def test_the_order_is_fresh_every_epoch_and_the_same_for_the_same_epoch():
     assert (np.concatenate(plan_batches(LENGTHS, 32, 4, 1)) != plans[1]).mean() > 0.9
     companions = [{frozenset(rows) for rows in plan_batches(LENGTHS, 32, 3, epoch)} for epoch in (0, 1)]
     assert not companions[0] & companions[1]
+
+
+def test_lengths_of_several_columns_and_few_tokens():
+    pairs = np.stack([LENGTHS, np.random.default_rng(1).integers(1, 60, 500)], axis=1)
+    plans = [plan_batches(pairs, 8, 3, epoch, widths=4, tokens=600) for epoch in (0, 1)]
+    assert len(plans[0]) == len(plans[1])
+    padded = round_up(pairs, 4)
+    for plan in plans:
+        assert sorted(np.concatenate(plan)) == list(range(500))
+        assert max(map(len, plan)) == 8
+        assert max(len(rows) * padded[rows].max(axis=0).sum() for rows in plan) <= 600
+        sorted_plan = sorted(plan, key=lambda rows: padded[rows].tolist())
+        ordered = [tuple(row) for rows in sorted_plan for row in padded[rows]]
+        assert ordered == sorted(ordered)  # by the first column, then by the second
+        for rows, after in itertools.pairwise(sorted_plan):  # one more would be too many
+            more = [*rows, after[0]]
+            assert len(rows) == 8 or len(more) * padded[more].max(axis=0).sum() > 600
+    assert {frozenset(rows) for rows in plans[0]} != {frozenset(rows) for rows in plans[1]}
+    steps = sum(len(rows) * padded[rows].max(axis=0).sum() for rows in plans[0])
+    assert padding_fraction(pairs, plans[0], widths=4) == pytest.approx(1 - pairs.sum() / steps)
+    whole = plan_batches(pairs[:, :1], 20, 3, 0)
+    assert [list(rows) for rows in whole] == [list(rows) for rows in plan_batches(pairs[:, 0], 20, 3, 0)]
+
+
+def test_a_batch_of_tokens_holds_one_example_at_least():
+    columns = {"source": SEQUENCES, "target": SEQUENCES[::-1]}
+    lengths = np.stack([LENGTHS[:50], LENGTHS[:50][::-1]], axis=1)
+    batches = Batches(columns, np.arange(50), batch_size=99, lengths=lengths, tokens=40, widths=0, seed=2)
+    found = list(batches.arrays(1))
+    assert len(found) == batches.steps == len(list(batches.dataset(1)))
+    assert sorted(np.concatenate([y for _, y in found])) == list(range(50))
+    for x, y in found:
+        np.testing.assert_array_equal(x["source"][:, 0], y + 1)
+        np.testing.assert_array_equal(x["target"][:, 0], 50 - y)
+        assert len(y) == 1 or x["source"].size + x["target"].size <= 40
+    padded = sum(x["source"].size + x["target"].size for x, _ in batches.arrays(0))
+    assert batches.padding_fraction == pytest.approx(1 - lengths.sum() / padded)
+    assert batches.fingerprint()["tokens"] == 40
+    assert "tokens" not in Batches(columns).fingerprint()
 
 
 def test_buckets_leave_little_padding():
@@ -129,6 +170,8 @@ def test_class_weights_become_weights():
         ({"inputs": SEQUENCES, "batch_size": 0}, "batch_size"),
         ({"inputs": SEQUENCES, "seed": -1}, "seed"),
         ({"inputs": SEQUENCES, "widths": 3}, "power of two"),
+        ({"inputs": SEQUENCES, "tokens": 0}, "tokens: got 0; give a whole number of 1 or more"),
+        ({"inputs": SEQUENCES, "tokens": 9, "bucket": False}, "tokens: they need bucket=True"),
         ({"inputs": None}, "inputs"),
         ({"inputs": SEQUENCES, "targets": SEQUENCES, "class_weights": {0: 1.0}}, "class_weights"),
     ],

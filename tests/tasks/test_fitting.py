@@ -69,6 +69,7 @@ def run(out, model, callbacks=(), **changes):
         "validation": batches(shuffle=False, seed=0, class_weights=None),
         "monitor": "val_loss",
         "patience": 3,
+        "average": 2,
         "checkpoint_steps": 2,
         "progress": False,
         **changes,
@@ -160,12 +161,50 @@ def test_a_run_killed_twice_ends_where_the_whole_one_ends(tmp_path, whole):
 def test_loss_scale_schedule_and_no_average_are_resumed_too(tmp_path):
     model, again, resumed = (build(scaled_and_scheduled()) for _ in range(3))
     keras.utils.set_random_seed(1)
-    run(None, model, epochs=2, monitor=None, patience=None)
+    last = {"epochs": 2, "monitor": None, "patience": None, "average": 1}
+    run(None, model, **last)
     keras.utils.set_random_seed(1)
     with pytest.raises(InterruptedError):
-        run(tmp_path, again, [At(1, 4, stop)], epochs=2, monitor=None, patience=None)
-    run(tmp_path, resumed, epochs=2, monitor=None, patience=None)
+        run(tmp_path, again, [At(1, 4, stop)], **last)
+    run(tmp_path, resumed, **last)
     assert_equal(resumed, model)
+
+
+def normed(out, average=3, callbacks=()):
+    """Fit a model whose statistics no optimiser holds; return it, the weights validated and those trained on."""
+    keras.utils.set_random_seed(1)
+    pooling, norm = keras.layers.GlobalAveragePooling1D(), keras.layers.BatchNormalization(momentum=0.5)
+    layers = [keras.layers.Embedding(20, 6), pooling, norm, keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input((None,), dtype="int32"), *layers])
+    model.compile(keras.optimizers.SGD(0.1), loss="mse")
+    seen, raw = [], []
+
+    def weights(into):
+        into.append([np.array(each) for each in model.get_weights()])
+        return {"accuracy": 0.0}
+
+    callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: weights(raw)), *callbacks]
+    changes = {"epochs": 5, "validation": lambda: weights(seen), "monitor": None, "patience": None}
+    run(out, model, callbacks, average=average, **changes)
+    return model, seen, raw
+
+
+def test_the_mean_of_the_last_epochs_is_validated_and_kept(tmp_path):
+    model, seen, raw = normed(None)
+    for epoch in range(5):
+        for validated, *sets in zip(seen[epoch], *raw[max(epoch - 2, 0) : epoch + 1], strict=True):
+            np.testing.assert_array_equal(validated, np.mean(sets, axis=0, dtype="float64").astype("float32"))
+    for kept, validated in zip(model.get_weights(), seen[-1], strict=True):
+        np.testing.assert_array_equal(kept, validated)
+    for one, two in zip(raw[-1], normed(None, average=1)[0].get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)  # training goes on with the weights themselves
+    with pytest.raises(InterruptedError):
+        normed(tmp_path, callbacks=[At(3, 3, stop)])
+    resumed, _, rest = normed(tmp_path)
+    assert len(rest) == 2
+    assert_equal(resumed, model)
+    with pytest.raises(CheckpointError, match="average 3, not 2"):
+        normed(tmp_path, average=2)
 
 
 def test_a_finished_run_gives_the_same_again_and_goes_on(tmp_path, whole):
@@ -259,6 +298,7 @@ def test_nan_stops_the_run_and_the_last_finite_state_is_kept(tmp_path):
     ("changes", "message"),
     [
         ({"epochs": 0}, "epochs"),
+        ({"average": 0}, "average: got 0"),
         ({"mode": "least"}, "mode"),
         ({"monitor": None, "patience": 2}, "patience"),
     ],

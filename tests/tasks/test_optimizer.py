@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import UserError
-from zoo.tasks.optimizer import layer_rates, make_optimizer
+from zoo.tasks.optimizer import WarmCosine, layer_rates, make_optimizer
 
 
 class Named:
@@ -53,6 +53,34 @@ def test_equal_rates_are_keras_own_adamw():
     first, second = steps(plain, 7), steps(same, 7)
     np.testing.assert_allclose(list(first.values()), list(second.values()), rtol=1e-5)
     assert layer_rates([["high/"]], 1, 0, 10) == []
+
+
+@pytest.mark.parametrize(("rising", "falling"), [(0, 7), (1, 1), (5, 20)])
+def test_the_rate_is_that_of_keras_own_cosine(rising, falling):
+    rate = WarmCosine(0.3, rising, falling, 0.01)
+    if rising:
+        own = keras.optimizers.schedules.CosineDecay(
+            0.0, falling, 0.01, warmup_target=0.3, warmup_steps=rising
+        )
+    else:
+        own = keras.optimizers.schedules.CosineDecay(0.3, falling, 0.01)
+    steps = range(rising + falling + 3)
+    found, expected = (
+        [float(keras.ops.convert_to_numpy(each(step))) for step in steps] for each in (rate, own)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-9)
+    assert found[rising] == pytest.approx(0.3)
+    np.testing.assert_allclose(found[rising + falling :], 0.003, rtol=1e-5)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(rate))
+    assert again.get_config() == rate.get_config()
+
+
+def test_a_constant_rate_may_rise_too():
+    assert float(make_optimizer(0.1, "constant", 0, 10).learning_rate) == pytest.approx(0.1)
+    schedule = make_optimizer(0.1, "constant", 0.2, 10).get_config()["learning_rate"]
+    rate = keras.saving.deserialize_keras_object(schedule)
+    found = [float(keras.ops.convert_to_numpy(rate(step))) for step in (0, 1, 2, 9, 99)]
+    np.testing.assert_allclose(found, [0, 0.05, 0.1, 0.1, 0.1], rtol=1e-6)
 
 
 def test_config_and_errors():

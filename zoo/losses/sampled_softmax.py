@@ -20,17 +20,25 @@ def draw_log_uniform(count, size, seed):
     return ops.minimum(ops.cast(ops.exp(uniform * math.log(size + 1)) - 1, "int32"), size - 1)
 
 
-def softmax_nll(contexts, targets, table, bias):
+def softmax_nll(contexts, targets, table, bias, smoothing=0.0):
     """Return -log p(target), (count,), where p = softmax(contexts·tableᵀ + bias).
+
+    With smoothing it is the cross-entropy of p with a distribution of which that share is spread evenly over all
+    ids (Szegedy et al., 2016, CVPR, section 7).
 
     Args:
         contexts: (count, features).
         targets: ids, (count,).
         table: (size, features), a row for each id.
         bias: (size,).
+        smoothing: the share, at least 0 and below 1.
     """
-    logits = ops.matmul(contexts, ops.transpose(table)) + bias
-    chosen = ops.take_along_axis(logits, ops.cast(targets, "int32")[:, None], axis=1)[:, 0]
+    logits = contexts @ ops.transpose(table) + bias
+    # the target's logit and the mean of all by themselves: gradients through (count, size) once, not three times
+    chosen = ops.sum(contexts * ops.take(table, targets, axis=0), axis=1) + ops.take(bias, targets)
+    if smoothing:
+        even = contexts @ ops.mean(table, axis=0)[:, None]
+        chosen = (1 - smoothing) * chosen + smoothing * (even[:, 0] + ops.mean(bias))
     return ops.logsumexp(logits, axis=1) - chosen
 
 

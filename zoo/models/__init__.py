@@ -2,5 +2,6 @@
 
 from zoo.models.classifier import RecurrentClassifier
 from zoo.models.language_model import RecurrentLanguageModel
+from zoo.models.sequence_to_sequence import RecurrentSequenceToSequence
 
-__all__ = ["RecurrentClassifier", "RecurrentLanguageModel"]
+__all__ = ["RecurrentClassifier", "RecurrentLanguageModel", "RecurrentSequenceToSequence"]

@@ -125,7 +125,7 @@ class TextPreprocessor:
         self.lowercase = lowercase
         self.max_length = max_length
         self.truncation = truncation
-        self._pieces = _load(self.model)
+        self._pieces = load_pieces(self.model)
         self.vocabulary_size = self._pieces.vocab_size()
 
     @classmethod
@@ -154,36 +154,11 @@ class TextPreprocessor:
         Raises:
             UserError: no text at all, or fewer ids than there are different characters.
         """
-        if model_type not in ("unigram", "bpe"):
-            raise unknown("model_type", model_type, ("unigram", "bpe"))
         if truncation not in _TRUNCATIONS:
             raise unknown("truncation", truncation, _TRUNCATIONS)
         cleaned = [text for text in (canonical(text, lowercase) for text in texts) if text]
-        if not cleaned:
-            raise UserError("texts: found no text to learn a vocabulary from; give texts that are not empty")
-        if len(cleaned) > _MAX_TEXTS:
-            drawn = np.random.default_rng(seed).choice(len(cleaned), _MAX_TEXTS, replace=False)
-            cleaned = [cleaned[index] for index in np.sort(drawn)]
-        characters = len(set().union(*cleaned) - {" "}) + 3  # the space's own piece, padding, unknown
-        if vocabulary_size < characters:
-            raise UserError(f"vocabulary_size: got {vocabulary_size}; these texts need at least {characters}")
-        writer = io.BytesIO()
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=_lines(cleaned),
-            model_writer=writer,
-            vocab_size=vocabulary_size,
-            hard_vocab_limit=False,
-            model_type=model_type,
-            character_coverage=1.0,
-            normalization_rule_name="identity",
-            pad_id=cls.pad_id,
-            unk_id=cls.unknown_id,
-            bos_id=-1,
-            eos_id=-1,
-            num_threads=1,
-            minloglevel=2,
-        )
-        return cls(writer.getvalue(), lowercase=lowercase, max_length=max_length, truncation=truncation)
+        model = train_pieces(cleaned, vocabulary_size, model_type, seed)
+        return cls(model, lowercase=lowercase, max_length=max_length, truncation=truncation)
 
     def __call__(
         self,
@@ -315,7 +290,16 @@ def _lines(texts: Iterable[str]) -> Iterator[str]:
             yield from textwrap.wrap(text, 1000, break_on_hyphens=False)
 
 
-def _load(model: bytes) -> sentencepiece.SentencePieceProcessor:
+def load_pieces(model: bytes, controls: int = 0) -> sentencepiece.SentencePieceProcessor:
+    """Return the SentencePiece model that is in these bytes, checked: id 0 is padding, id 1 stands for the unknown.
+
+    Args:
+        model: untrusted bytes.
+        controls: how many more ids, from 2 on, are signs that no text holds, such as the end of a sentence.
+
+    Raises:
+        UserError: the bytes are damaged, or a model of another kind.
+    """
     fault = "damaged"
     try:
         if not model:
@@ -324,15 +308,64 @@ def _load(model: bytes) -> sentencepiece.SentencePieceProcessor:
         ids = range(pieces.vocab_size())
         for index in ids:  # a piece, or the sign for the unknown, that is not UTF-8 fails here and not in use
             pieces.decode([index]), pieces.id_to_piece(index)
-        special = [(pieces.is_control(index), pieces.is_unknown(index)) for index in ids]
+        kinds = [(pieces.is_control(index), pieces.is_unknown(index)) for index in ids]
+        wanted = [(True, False), (False, True), *[(True, False)] * controls]
         if not all(math.isfinite(pieces.get_score(index)) for index in ids):
             fault = "damaged (a score is not finite)"
         elif (
-            special[:2] == [(True, False), (False, True)] and not any(map(any, special[2:])) and len(ids) > 2
+            kinds[: len(wanted)] == wanted
+            and not any(map(any, kinds[len(wanted) :]))
+            and len(ids) > len(wanted)
         ):
             return pieces
         else:
-            fault = "of another kind (id 0 must be padding, id 1 unknown, and no other id special)"
+            signs = ", ".join(f"id {2 + number} a sign" for number in range(controls))
+            special = "id 0 must be padding, id 1 unknown, " + (f"{signs}, " if signs else "")
+            fault = f"of another kind ({special}and no other id special)"
     except (RuntimeError, UnicodeDecodeError):
         pass
     raise UserError(f"{_ASSET}: the SentencePiece model is {fault}; fetch the preset again")
+
+
+def train_pieces(
+    texts: Sequence[str], vocabulary_size: int, model_type: str, seed: int, controls: int = 0
+) -> bytes:
+    """Return a SentencePiece model learned from clean texts; the same texts and arguments give the same bytes.
+
+    Args:
+        texts: as they are to be cut; none is empty. Of more than a million, a million are drawn by `seed`.
+        vocabulary_size: how many ids; fewer are made when the texts do not hold so many pieces.
+        model_type: `"unigram"` (Kudo, 2018) or `"bpe"` (Sennrich et al., 2016).
+        seed: for the draw.
+        controls: 0, or 2: id 2 is then the start of a sentence, id 3 its end.
+
+    Raises:
+        UserError: no text at all, an unknown model type, or fewer ids than there are different characters.
+    """
+    if model_type not in ("unigram", "bpe"):
+        raise unknown("model_type", model_type, ("unigram", "bpe"))
+    if not texts:
+        raise UserError("texts: found no text to learn a vocabulary from; give texts that are not empty")
+    if len(texts) > _MAX_TEXTS:
+        drawn = np.random.default_rng(seed).choice(len(texts), _MAX_TEXTS, replace=False)
+        texts = [texts[index] for index in np.sort(drawn)]
+    characters = len(set().union(*texts) - {" "}) + 3 + controls  # the space's own piece, padding, unknown
+    if vocabulary_size < characters:
+        raise UserError(f"vocabulary_size: got {vocabulary_size}; these texts need at least {characters}")
+    writer = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=_lines(texts),
+        model_writer=writer,
+        vocab_size=vocabulary_size,
+        hard_vocab_limit=False,
+        model_type=model_type,
+        character_coverage=1.0,
+        normalization_rule_name="identity",
+        pad_id=0,
+        unk_id=1,
+        bos_id=2 if controls else -1,
+        eos_id=3 if controls else -1,
+        num_threads=1,
+        minloglevel=2,
+    )
+    return writer.getvalue()

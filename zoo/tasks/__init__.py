@@ -9,14 +9,28 @@ from zoo.tasks.language_model import LanguageModel
 from zoo.tasks.prediction import Prediction
 from zoo.tasks.sentiment_classifier import SentimentClassifier
 from zoo.tasks.task import Task
+from zoo.tasks.translation import Alignment, Translation
+from zoo.tasks.translator import Translator
 
 TASKS: dict[str, type[Task]] = {
     "LanguageModel": LanguageModel,
     "SentimentClassifier": SentimentClassifier,
+    "Translator": Translator,
 }
 """What the names in a preset's `config.json` stand for."""
 
-__all__ = ["TASKS", "Labels", "LanguageModel", "Prediction", "SentimentClassifier", "Task", "from_preset"]
+__all__ = [
+    "TASKS",
+    "Alignment",
+    "Labels",
+    "LanguageModel",
+    "Prediction",
+    "SentimentClassifier",
+    "Task",
+    "Translation",
+    "Translator",
+    "from_preset",
+]
 
 
 def from_preset(preset: str | os.PathLike) -> Task:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -27,6 +28,7 @@ def plan_batches(
     shuffle: bool = True,
     bucket: bool = True,
     widths: int = 4,
+    tokens: int | None = None,
 ) -> list[np.ndarray]:
     """Return the indices of the examples of every batch of one epoch; every example comes exactly once.
 
@@ -36,28 +38,45 @@ def plan_batches(
     the number of examples.
 
     Args:
-        lengths: `(count,)` integers, the time steps of every example.
-        batch_size: examples in a batch.
+        lengths: `(count,)` integers, the time steps of every example; or `(count, columns)`, those of several
+            columns, of which an earlier one counts more.
+        batch_size: examples in a batch, at most if `tokens` are given.
         seed: not negative; with `epoch` it settles the plan.
         epoch: 0 for the first one.
         shuffle: False gives the same plan in every epoch, and without `bucket` the order of the data.
         bucket: whether batches are made of examples of about the same length.
         widths: lengths are rounded up before they are sorted, see `round_up`.
+        tokens: if given, a batch has as many examples as make at most so many padded time steps of all columns
+            together, one at least. It needs `bucket`, and every epoch has the same number of batches.
     """
     count = len(lengths)
     generator = np.random.default_rng([seed, epoch, _ORDER])
     order = generator.permutation(count) if shuffle else np.arange(count)
+    padded = round_up(lengths, widths).reshape(count, -1)
     if bucket:
-        padded = round_up(lengths, widths)
-        order = order[np.argsort(padded[order], kind="stable")]
-    steps = -(-count // batch_size)
-    sizes = np.full(steps, batch_size)
-    if count % batch_size:
-        sizes[generator.integers(steps) if shuffle else -1] = count % batch_size
-    batches = np.split(order, np.cumsum(sizes)[:-1])
+        order = order[np.lexsort(padded[order].T[::-1])]
+    if tokens is not None:
+        batches = np.split(order, _cuts(padded[order], batch_size, tokens))
+    else:
+        sizes = np.full(-(-count // batch_size), batch_size)
+        if count % batch_size:
+            sizes[generator.integers(len(sizes)) if shuffle else -1] = count % batch_size
+        batches = np.split(order, np.cumsum(sizes)[:-1])
     if shuffle:
-        batches = [batches[number] for number in generator.permutation(steps)]
+        batches = [batches[number] for number in generator.permutation(len(batches))]
     return batches
+
+
+def _cuts(padded: np.ndarray, batch_size: int, tokens: int) -> list[int]:
+    """Return where each batch but the first begins, for sorted lengths (count, columns)."""
+    cuts, first, widest = [], 0, padded[0]
+    for row, lengths in enumerate(padded):
+        wider = np.maximum(widest, lengths)
+        if row > first and (row - first == batch_size or wider.sum() * (row - first + 1) > tokens):
+            cuts.append(row)
+            first, wider = row, lengths
+        widest = wider
+    return cuts
 
 
 def round_up(lengths: Any, widths: int, least: int = 1) -> np.ndarray:
@@ -76,8 +95,8 @@ def round_up(lengths: Any, widths: int, least: int = 1) -> np.ndarray:
 
 def padding_fraction(lengths: np.ndarray, plan: Sequence[np.ndarray], widths: int = 0) -> float:
     """Return the share of the time steps of all batches of `plan` that are padding, from 0 to 1."""
-    lengths = np.asarray(lengths)
-    steps = sum(len(rows) * int(round_up(lengths[rows].max(), widths)) for rows in plan)
+    lengths = np.asarray(lengths).reshape(len(lengths), -1)
+    steps = sum(len(rows) * int(round_up(lengths[rows].max(axis=0), widths).sum()) for rows in plan)
     return 1.0 - float(lengths.sum()) / steps
 
 
@@ -103,9 +122,9 @@ class Batches:
     Args:
         inputs: a column, or columns by the names of the model's inputs.
         targets: the same for the outputs, or None.
-        batch_size: examples in a batch.
+        batch_size: examples in a batch, at most if `tokens` are given.
         seed: settles the order, not negative. Weights are the caller's: `keras.utils.set_random_seed`.
-        lengths: `(count,)` time steps of the examples; by default those of the inputs.
+        lengths: `(count,)` time steps of the examples; by default those of the inputs. Or `(count, columns)`.
         weights: a column of weights, one for each example or one for each time step.
         class_weights: class number -> weight, for targets `(count,)` of class numbers or `(count, classes)`
             of probabilities (the most probable class counts). They multiply `weights`; a class that is not
@@ -117,6 +136,7 @@ class Batches:
         shuffle: see `plan_batches`.
         bucket: see `plan_batches`.
         widths: see `round_up`: few widths for JAX, which compiles for every shape; 0 for the others.
+        tokens: see `plan_batches`.
 
     Raises:
         UserError: there is no example, or the columns differ in their number of examples.
@@ -136,12 +156,16 @@ class Batches:
         shuffle: bool = True,
         bucket: bool = True,
         widths: int = 4,
+        tokens: int | None = None,
     ):
-        for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("widths", widths, 0)):
+        numbers = [("batch_size", batch_size, 1), ("seed", seed, 0), ("widths", widths, 0)]
+        for name, value, least in numbers + ([] if tokens is None else [("tokens", tokens, 1)]):
             if not isinstance(value, int | np.integer) or value < least:
                 raise UserError(f"{name}: got {value!r}; give a whole number of {least} or more")
         if widths & (widths - 1):
             raise UserError(f"widths: got {widths}; give 0 or a power of two")
+        if tokens is not None and not bucket:
+            raise UserError("tokens: they need bucket=True; leave out one of them")
         if inputs is None and (encode is None or lengths is None):
             raise UserError("inputs: got None; give the examples, or `encode` and `lengths`")
         self.lengths = _lengths(inputs) if lengths is None else np.asarray(lengths)
@@ -167,11 +191,12 @@ class Batches:
         self.shuffle = shuffle
         self.bucket = bucket
         self.widths = int(widths)
+        self.tokens = None if tokens is None else int(tokens)
 
-    @property
+    @cached_property
     def steps(self) -> int:
         """The number of batches of an epoch."""
-        return -(-self.count // self.batch_size)
+        return -(-self.count // self.batch_size) if self.tokens is None else len(self.plan(0))
 
     @property
     def padding_fraction(self) -> float:
@@ -188,6 +213,7 @@ class Batches:
             shuffle=self.shuffle,
             bucket=self.bucket,
             widths=self.widths,
+            tokens=self.tokens,
         )
 
     def arrays(self, epoch: int = 0, start: int = 0) -> Iterator[tuple]:
@@ -232,6 +258,7 @@ class Batches:
             "shuffle": self.shuffle,
             "bucket": self.bucket,
             "widths": self.widths,
+            **({} if self.tokens is None else {"tokens": self.tokens}),
         }
 
     def _columns(self, epoch: int, number: int, rows: np.ndarray) -> tuple[Columns, ...]:

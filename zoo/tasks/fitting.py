@@ -68,6 +68,7 @@ def fit(
     monitor: str | None = None,
     mode: str | None = None,
     patience: int | None = None,
+    average: int = 1,
     checkpoint_seconds: float = 60.0,
     checkpoint_steps: int | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -95,6 +96,7 @@ def fit(
         monitor: the column of the history that tells the best epoch, such as `"val_accuracy"`.
         mode: `"min"` or `"max"`; by default by the name of `monitor`: losses and errors fall.
         patience: stop after so many epochs without a better `monitor`. By default never.
+        average: what is validated and kept is the mean of the weights at the end of so many last epochs.
         checkpoint_seconds: time between checkpoints within an epoch. There is one after every epoch too,
             unless epochs are so short that writing would take more than a twentieth of the time.
         checkpoint_steps: if given, write one after every so many steps of an epoch and after every epoch, and
@@ -122,6 +124,8 @@ def fit(
         raise UserError(f"mode: got {mode!r}; give 'min', 'max' or None")
     if patience is not None and (monitor is None or patience < 1):
         raise UserError(f"patience: got {patience} with monitor {monitor!r}; give 1 or more, and a monitor")
+    if average < 1:
+        raise UserError(f"average: got {average}; give 1 or more")
     if mode is None:
         mode = "min" if monitor and any(word in monitor.lower() for word in _FALLING) else "max"
     if not model.built:
@@ -137,11 +141,13 @@ def fit(
             monitor,
             mode,
             patience,
+            average,
             checkpoint_seconds,
             checkpoint_steps,
             {
                 **batches.fingerprint(),
                 **state.fingerprint(model, monitor, mode),
+                **({} if average == 1 else {"average": average}),
                 "settings": state.plain(settings),
             },
         )
@@ -150,7 +156,7 @@ def fit(
             run.logbook = Logbook(Path(out) / "logs")
             stack.callback(run.logbook.close)
         if progress:
-            run.line = ProgressLine(epochs, batches.steps, batches.batch_size)
+            run.line = ProgressLine(epochs, batches.steps, batches.count / batches.steps)
         return run.run(callbacks)
 
 
@@ -165,6 +171,7 @@ class _Run:
     monitor: str | None
     mode: str
     patience: int | None
+    average: int
     checkpoint_seconds: float
     checkpoint_steps: int | None
     fingerprint: dict[str, Any]
@@ -173,6 +180,7 @@ class _Run:
     line: ProgressLine | None = None
     place: state.Place = field(default_factory=state.Place)
     best: list[np.ndarray] = field(default_factory=list)
+    last: list[list[np.ndarray]] = field(default_factory=list)  # the weights to average, of the last epochs
     metrics: list[np.ndarray] = field(default_factory=list)
     random: list[np.ndarray] = field(default_factory=list)
     recorded: Checkpoint | None = None
@@ -194,6 +202,8 @@ class _Run:
         self.save()
         if self.best:
             state.assign(self.model.weights, self.best)
+        elif self.last:
+            state.assign(self.model.weights, state.mean(self.last))
         else:  # the averaged weights, if there are any
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
             state.separate(self.model.trainable_variables)
@@ -231,6 +241,9 @@ class _Run:
         state.check(logs["loss"], "the loss")
         if self.line:
             self.line.update(epoch, self.batches.steps, logs)
+        if self.average > 1:
+            self.last = [*self.last, state.values(self.model.weights)][-self.average :]
+            state.assign(self.model.weights, state.mean(self.last))
         logs.update(self.validate())
         if self.monitor is not None:
             if self.monitor not in logs:
@@ -239,7 +252,7 @@ class _Run:
             if self.is_better(logs[self.monitor]):
                 place.best_epoch, place.best_score = epoch + 1, logs[self.monitor]
                 self.best = state.values(self.model.weights)
-        state.assign(self.model.trainable_variables, hooks.raw)
+        state.assign(self.model.weights, hooks.raw)
         logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         hooks.finish_epoch(epoch, logs)
         place.rows.append({"epoch": epoch + 1, **logs, "seconds": round(self.seconds(), 3)})
@@ -309,6 +322,7 @@ class _Run:
             "metrics": self.metrics,
             "best": self.best,
             "random": self.random,
+            **{f"last{number}": weights for number, weights in enumerate(self.last)},
         }
         arrays = {
             f"{group}.{number}": array for group in groups for number, array in enumerate(groups[group])
@@ -354,10 +368,12 @@ class _Run:
             "random": [],
         }
         for name, array in checkpoint.arrays.items():
-            groups[name.split(".")[0]].append(array)
+            groups.setdefault(name.split(".")[0], []).append(array)
         self.place = state.Place(**copy.deepcopy(checkpoint.state["place"]))
         self.before = self.place.seconds
         self.best, self.metrics, self.random = groups["best"], groups["metrics"], groups["random"]
+        names = sorted((name for name in groups if name.startswith("last")), key=lambda name: int(name[4:]))
+        self.last = [groups[name] for name in names]
         if self.metrics:  # the metrics have no variables before they have seen a batch
             self.model.test_on_batch(*next(self.batches.arrays()))
         state.assign(self.model.variables, groups["model"])
@@ -427,4 +443,4 @@ class _Hooks(keras.callbacks.CallbackList):
 
     def on_epoch_end(self, epoch, logs=None):
         self.logs = {name: float(value) for name, value in logs.items()}
-        self.raw = state.values(self.run.model.trainable_variables)
+        self.raw = state.values(self.run.model.weights)

@@ -1,5 +1,6 @@
 """The optimiser of all tasks: AdamW with a schedule, and rates that differ from layer to layer."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,6 +49,37 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of `__init__`."""
         return {**super().get_config(), "rates": [list(rate) for rate in self.rates]}
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class WarmCosine(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that rises linearly from zero and falls by half a cosine (Loshchilov & Hutter, 2017).
+
+    It is Keras's `CosineDecay` in arithmetic alone: for the branches of that one JAX compiles again whenever it is
+    asked for its value.
+
+    Args:
+        highest: the rate after the rise.
+        rising: steps of the rise; 0: none.
+        falling: steps of the fall.
+        lowest: share of the highest rate that it falls to.
+    """
+
+    def __init__(self, highest: float, rising: int, falling: int, lowest: float):
+        super().__init__()
+        self.highest, self.rising, self.falling, self.lowest = highest, rising, falling, lowest
+
+    def __call__(self, step: Any) -> Any:
+        """Return the rate at a step, a number or tensor."""
+        step = ops.cast(step, "float32")
+        risen = ops.minimum(step / max(self.rising, 1), 1.0) if self.rising else 1.0
+        fallen = ops.clip((step - self.rising) / self.falling, 0.0, 1.0)
+        share = (1 - self.lowest) * 0.5 * (1 + ops.cos(math.pi * fallen)) + self.lowest
+        return self.highest * risen * share
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__`."""
+        return {name: getattr(self, name) for name in ("highest", "rising", "falling", "lowest")}
 
 
 def make_optimizer(
@@ -125,10 +157,4 @@ def _learning_rate(highest, schedule, warmup, steps):
     rising = int(warmup * steps)
     if schedule == "constant" and not rising:
         return highest
-    return keras.optimizers.schedules.CosineDecay(
-        0.0 if rising else highest,
-        max(steps - rising, 1),
-        alpha=1.0 if schedule == "constant" else 0.01,
-        warmup_target=highest if rising else None,
-        warmup_steps=rising,
-    )
+    return WarmCosine(highest, rising, max(steps - rising, 1), 1.0 if schedule == "constant" else 0.01)

@@ -57,6 +57,16 @@ def assign(variables: Sequence[keras.Variable], arrays: Sequence[np.ndarray]) ->
         variable.assign(array)
 
 
+def mean(sets: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+    """Return the mean of several sets of weights; what is no float is that of the last one."""
+    return [
+        np.mean(arrays, axis=0, dtype="float64").astype(arrays[-1].dtype)
+        if arrays[-1].dtype.kind == "f"
+        else arrays[-1]
+        for arrays in zip(*sets, strict=True)
+    ]
+
+
 def separate(variables: Sequence[keras.Variable]) -> None:
     """Give variables values of their own: in JAX the averaged weights share memory with the average.
 

@@ -34,13 +34,13 @@ class Finetuning:
 
 
 class FakeTask:
-    def __init__(self, weight):
-        self.weight = weight
+    def __init__(self, weight, **config):
+        self.weight, self.config = weight, config
 
     def save_to_preset(self, folder, *, metadata=None, card=None, dtype="float32"):
         return presets.write(
             folder,
-            config={"task": "FakeTask", "network": {}},
+            config={"task": "FakeTask", "network": {}, **self.config},
             preprocessor={},
             weights={"weight": self.weight},
             card=card or "# saved\n",
@@ -64,6 +64,9 @@ def fake(monkeypatch):
 
     modules = {
         "applications.fake": {},
+        "applications.fake.options": {
+            "COLUMNS": {"text_column": "text", "label_column": "label", "label_separator": None}
+        },
         "applications.fake.data": {"load": load},
         "applications.fake.report": {
             "evaluate": lambda task, dataset: {"mean": float(task.weight.mean()), "count": len(dataset)}
@@ -201,6 +204,35 @@ def test_the_command_tells_what_was_changed_in_a_recipe(run, fake, tmp_path):
         " --validation 'own dev.csv' --text-column review --label-separator '; ' --out DIR\n"
     ) in card
     assert fake.asked == [("sst:/home/me/sst", "test", "review", "; ")]
+
+
+def test_a_preset_says_how_its_data_are_read(run, fake, tmp_path):
+    """As begun from Python: there is no record of a command."""
+    shutil.rmtree(run / "preset")
+    FakeTask(WEIGHT, label_separator="+").save_to_preset(run / "preset", metadata=TRAINED)
+    card = presets.read(publish(run, "fake_sst_en", tmp_path / "shipped")).card
+    assert "--seed 3 --label-separator + --out DIR\n" in card
+    assert fake.asked == [("sst:/home/me/sst", "test", "text", "+")]
+
+
+def test_what_makes_the_numbers_comparable_is_told(run, tmp_path, monkeypatch):
+    report = sys.modules["applications.fake.report"]
+    about = {"bleu_signature": "nrefs:1", "references": 2}
+    monkeypatch.setattr(report, "about", lambda task, dataset: about, raising=False)
+    found = presets.read(publish(run, "fake_sst_en", tmp_path / "shipped"))
+    assert found.metadata["measured"] == about
+    assert "0.5000 |\n" in found.card
+    assert "\n\n- bleu signature: `nrefs:1`\n- references: `2`\n\n```\nzoo evaluate" in found.card
+
+
+def test_data_that_may_not_be_published_are_not_even_read(run, fake, tmp_path, monkeypatch):
+    def refuse(training):
+        raise UserError(f"{training['data']} by {training['text_column']}: not for publishing")
+
+    monkeypatch.setattr(sys.modules["applications.fake.card"], "about", refuse)
+    with pytest.raises(UserError, match="sst:PATH by text: not for publishing"):
+        publish(run, "fake_sst_en", tmp_path / "shipped")
+    assert fake.asked == []
 
 
 def test_the_command_of_finetuning(run, tmp_path):

@@ -5,6 +5,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from applications.core import backend, timing
+from applications.core.answers import FORMATS
 from applications.core.timing import measure, speed, streaming
 from zoo import presets
 from zoo.errors import UserError
@@ -55,15 +56,28 @@ def preset(tmp_path, monkeypatch):
     tasks = ModuleType("zoo.tasks")
     tasks.task = Slow()
     tasks.from_preset = lambda folder: tasks.task
-    monkeypatch.setattr(timing, "import_module", lambda name: {"zoo.tasks": tasks}.get(name, DATA))
+    monkeypatch.setattr(timing, "import_module", lambda name: {"zoo.tasks": tasks}.get(name, PARTS))
+    options = SimpleNamespace(ANSWERING={"beam": 5}, COLUMNS={"source_language": None, "column": "text"})
+    monkeypatch.setattr(timing.catalogue, "application", lambda name: options)
     monkeypatch.setattr(backend, "starting", nullcontext)
     monkeypatch.setattr(backend, "versions", lambda: {"backend": "none"})
     monkeypatch.setattr(presets, "resolve", lambda preset: preset)
-    monkeypatch.setattr(presets, "read", lambda folder: SimpleNamespace(metadata={"application": "any"}))
+    saved = SimpleNamespace(metadata={"application": "any"}, config={"source_language": "de"}, folder="any")
+    monkeypatch.setattr(presets, "read", lambda folder: saved)
     return tasks.task
 
 
-DATA = SimpleNamespace(load=lambda source, split: SimpleNamespace(texts=[str(n) for n in range(10)]))
+def load(source, split, *, source_language):
+    assert source_language == "de"  # as the preset says
+    return SimpleNamespace(texts=[str(n) for n in range(10)])
+
+
+def answering(task, *, beam):
+    task.beam = beam
+    return task
+
+
+PARTS = SimpleNamespace(load=load, answering=answering, FORMATS=FORMATS)
 
 
 def test_some_texts_of_all_parts_of_the_source(preset):
@@ -72,6 +86,15 @@ def test_some_texts_of_all_parts_of_the_source(preset):
     assert preset.asked[-4:] == ["0", "2", "5", "7"]
     assert measure("any", "any", texts=99, rounds=1)["count"] == 10
     assert measure("any", "any", rounds=1)["count"] == 10
+
+
+def test_answers_are_found_as_told(preset):
+    assert "beam" not in measure("any", "any", rounds=1)
+    assert preset.beam == 5
+    assert measure("any", "any", rounds=1, how=dict([timing.read_option("beam=1")]))["beam"] == 1
+    assert preset.beam == 1
+    with pytest.raises(UserError, match="unknown option 'beem': did you mean 'beam'"):
+        measure("any", "any", how={"beem": 1})
 
 
 @pytest.mark.parametrize("name", ["texts", "rounds"])

@@ -1,0 +1,182 @@
+"""Sentences of two languages to ids of joint subword pieces, and back."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import UserError
+from zoo.preprocessing.text import load_pieces, train_pieces
+from zoo.presets import schema
+
+_ASSET = "tokenizer.model"
+_CONTROLS = 2
+_SCHEMA = {
+    "kind": schema.Choice(["translation"]),
+    "max_length": schema.Integer(4, 1_000_000),
+    "vocabulary_size": schema.Integer(5, 1_000_000),
+}
+_VANISH = "\u00ad\u200b\u2060\ufeff"  # soft hyphen, zero-width space, word joiner, BOM
+_PIECE_SPACE = 0x2581  # ▁: how SentencePiece writes the space
+_SPACES = [*range(32), *range(127, 160), *range(0xD800, 0xE000), _PIECE_SPACE]
+_CHARACTERS = dict.fromkeys(map(ord, _VANISH)) | dict.fromkeys(_SPACES, " ")
+_SENTENCE_END = re.compile(  # a closing quotation mark (German has “ and «) or bracket may follow the sign
+    r"""(?:(?<=[.!?…])|(?<=[.!?…]["'»«”“’‘)\]]))\s+(?=[^\s\d,;.!?a-zà-öø-ÿ])|(?<=[。！？])"""
+)
+_BREAKS = ("；;:：—–", ",，、", None)  # where a sentence that is too long is cut: the best place first
+
+
+def clean(text: str) -> str:
+    """Return `text` in Unicode's form NFC, control characters and runs of white space as one space each."""
+    return " ".join(unicodedata.normalize("NFC", text.translate(_CHARACTERS)).split())
+
+
+class TranslationPreprocessor:
+    """SentencePiece subwords that two languages share: sentences to arrays of ids.
+
+    Id 0 is padding, 1 what no piece covers, 2 starts a translation, 3 ends a sentence. No text becomes one of
+    them: `<s>`, `</s>` and `<unk>` that a user types are ordinary characters.
+
+    Args:
+        model: a SentencePiece model as bytes, as `train` makes it.
+        max_length: the most ids of a sentence, its end included; longer texts are cut into parts to be
+            translated one by one.
+
+    Attributes:
+        vocabulary_size: the number of ids.
+
+    Raises:
+        UserError: `model` is not a SentencePiece model of this kind, or `max_length` is below 4.
+    """
+
+    pad_id, unknown_id, start_id, end_id = range(4)
+
+    def __init__(self, model: bytes, *, max_length: int = 100):
+        if isinstance(max_length, bool) or not isinstance(max_length, int) or max_length < 4:
+            raise UserError(f"max_length: got {max_length!r}; give a whole number of at least 4")
+        self.model = bytes(model)
+        self.max_length = max_length
+        self._pieces = load_pieces(self.model, _CONTROLS)
+        self.vocabulary_size = self._pieces.vocab_size()
+
+    @classmethod
+    def train(
+        cls,
+        texts: Iterable[str],
+        *,
+        vocabulary_size: int = 8000,
+        model_type: str = "bpe",
+        max_length: int = 100,
+        seed: int = 0,
+    ) -> "TranslationPreprocessor":
+        """Learn the pieces from sentences of both languages together; the same arguments give the same bytes.
+
+        Args:
+            texts: sentences; empty ones are left out. Of more than a million, a million are drawn by `seed`.
+            vocabulary_size: how many ids; fewer are made when the texts do not hold so many pieces.
+            model_type: `"bpe"` (Sennrich et al., 2016) or `"unigram"` (Kudo, 2018).
+            max_length: as in the constructor.
+            seed: for the draw.
+
+        Raises:
+            UserError: no text at all, or fewer ids than there are different characters.
+        """
+        cleaned = [text for text in map(clean, texts) if text]
+        model = train_pieces(cleaned, vocabulary_size, model_type, seed, _CONTROLS)
+        return cls(model, max_length=max_length)
+
+    def __call__(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Return for each text its ids with the end behind them, int32 (length,), however long it is."""
+        if isinstance(texts, str):
+            raise UserError("texts: got one string; give a list of texts")
+        encoded = self._pieces.encode([clean(text) for text in texts], num_threads=1)
+        return [np.array([*ids, self.end_id], np.int32) for ids in encoded]
+
+    def targets(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Return for each text its ids between start and end, int32 (length,), however long it is."""
+        return [np.concatenate([[self.start_id], ids]).astype(np.int32) for ids in self(texts)]
+
+    def parts(self, text: str) -> list[str]:
+        """Return the sentences of a text, each short enough for `max_length` ids; none of a blank text.
+
+        A sentence ends with its sign before a space and something that may begin one. One that is still too long is
+        cut behind a semicolon, colon or dash, else behind a comma, else between words; a word that is too long,
+        between letters.
+        """
+        text = clean(text)
+        if not text:
+            return []
+        if self._fits(text):  # several short sentences together: their context helps
+            return [text]
+        found: list[str] = []
+        for sentence in filter(None, (part.strip() for part in _SENTENCE_END.split(text))):
+            found += self._short(sentence, 0)
+        return found
+
+    def detokenize(self, ids: Iterable[int]) -> str:
+        """Return the text of ids, (time,): what is no piece is left out, the unknown id is "⁇".
+
+        Raises:
+            UserError: an id outside the vocabulary.
+        """
+        ids = [int(index) for index in ids]
+        for index in ids:
+            if not 0 <= index < self.vocabulary_size:
+                raise UserError(f"ids: found {index}; they go from 0 to {self.vocabulary_size - 1}")
+        signs = (self.pad_id, self.start_id, self.end_id)
+        return self._pieces.decode([index for index in ids if index not in signs]).strip()
+
+    def pieces(self, ids: Iterable[int]) -> list[str]:
+        """Return the piece of each id, (time,); "▁" stands for the space before a word, "</s>" for the end."""
+        return [self._pieces.id_to_piece(int(index)) for index in ids]
+
+    def to_preset(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """Return what a preset keeps: the dictionary of `preprocessor.json`, and the assets by file name."""
+        config = {
+            "kind": "translation",
+            "max_length": self.max_length,
+            "vocabulary_size": self.vocabulary_size,
+        }
+        return config, {_ASSET: self.model}
+
+    @classmethod
+    def from_preset(cls, config: dict[str, Any], assets: Mapping[str, bytes]) -> "TranslationPreprocessor":
+        """Make the preprocessor that `to_preset` described; neither argument is trusted.
+
+        Raises:
+            UserError: a wrong key or value, a missing asset, a damaged model, or another vocabulary size.
+        """
+        config = schema.check(config, _SCHEMA, "preprocessor.json")
+        if _ASSET not in assets:
+            raise UserError(f"assets/{_ASSET}: missing; fetch the preset again")
+        made = cls(assets[_ASSET], max_length=config["max_length"])
+        if made.vocabulary_size != config["vocabulary_size"]:
+            raise UserError(
+                f"preprocessor.json: vocabulary_size: found {config['vocabulary_size']}, but assets/{_ASSET} "
+                f"has {made.vocabulary_size} pieces; fetch the preset again"
+            )
+        return made
+
+    def _fits(self, text: str) -> bool:
+        return len(self._pieces.encode(text)) < self.max_length
+
+    def _short(self, sentence: str, level: int) -> list[str]:
+        """Return a sentence in parts that fit, cut at the signs of `level` or, where that is not enough, later ones."""
+        if self._fits(sentence):
+            return [sentence]
+        if level == len(_BREAKS):
+            middle = len(sentence) // 2
+            halves = (sentence[:middle].strip(), sentence[middle:].strip())
+            return [part for half in halves for part in self._short(half, level)]
+        signs = _BREAKS[level]
+        units = sentence.split() if signs is None else re.split(rf"(?<=[{signs}])\s*", sentence)
+        found, now = [], ""
+        for unit in filter(None, units):
+            longer = f"{now} {unit}".strip()
+            if now and not self._fits(longer):
+                found.append(now)
+                longer = unit
+            now = longer
+        return [part for unit in [*found, now] for part in self._short(unit, level + 1)]
