@@ -13,11 +13,10 @@ _SEEN = 1e-10  # the least attention that a source position counts with: its log
 class Hypotheses(NamedTuple):
     """Sequences for each sentence of a batch, the best first.
 
-    Attributes:
-        ids: int32 (batch, n, most); 0 from `end` on, which is left out.
-        lengths: int32 (batch, n), without `end`.
-        log_probabilities: log P of all tokens and `end`, in nats, float32 (batch, n).
-        scores: what they are ranked by, float32 (batch, n); -inf where a search found fewer than n.
+    - `ids`: int32 (batch, n, most); 0 from `end` on, which is left out.
+    - `lengths`: int32 (batch, n), without `end`.
+    - `log_probabilities`: log P of all tokens and `end`, in nats, float32 (batch, n).
+    - `scores`: what they are ranked by, float32 (batch, n); -inf where a search found fewer than n.
     """
 
     ids: Any

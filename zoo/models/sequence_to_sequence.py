@@ -235,13 +235,13 @@ class RecurrentSequenceToSequence(keras.Model):
             steps = ops.shape(target)[1]
             context, weights = ops.repeat(summary[:, None], steps, axis=1), None
             seen = ops.concatenate([embedded, context], axis=-1)
-            h = self.attending(seen, initial_state=states[:count], mask=real, training=training)
+            h = self.attending(seen, initial_state=states[:count], training=training)
         for number, layer in enumerate(self.upper, 1):
             if self.layer_dropouts[number - 1] is not None:
                 h = self.layer_dropouts[number - 1](h, training=training)
             first = states[number * count : (number + 1) * count]
             seen = ops.concatenate([h, context], axis=-1)
-            h = layer(seen, initial_state=first, mask=real, training=training)
+            h = layer(seen, initial_state=first, training=training)
         contexts = self.readout(ops.concatenate([h, context, embedded], axis=-1))
         if self.output_dropout is not None:
             contexts = self.output_dropout(contexts, training=training)

@@ -44,9 +44,6 @@ class TranslationPreprocessor:
         max_length: the most ids of a sentence, its end included; longer texts are cut into parts to be
             translated one by one.
 
-    Attributes:
-        vocabulary_size: the number of ids.
-
     Raises:
         UserError: `model` is not a SentencePiece model of this kind, or `max_length` is below 4.
     """
@@ -59,7 +56,6 @@ class TranslationPreprocessor:
         self.model = bytes(model)
         self.max_length = max_length
         self._pieces = load_pieces(self.model, _CONTROLS)
-        self.vocabulary_size = self._pieces.vocab_size()
 
     @classmethod
     def train(
@@ -86,6 +82,11 @@ class TranslationPreprocessor:
         cleaned = [text for text in map(clean, texts) if text]
         model = train_pieces(cleaned, vocabulary_size, model_type, seed, _CONTROLS)
         return cls(model, max_length=max_length)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """The number of ids."""
+        return self._pieces.vocab_size()
 
     def __call__(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Return for each text its ids with the end behind them, int32 (length,), however long it is."""

@@ -77,8 +77,8 @@ def piece_vectors(preprocessor: TextPreprocessor, path: str | Path) -> tuple[np.
         path: a word2vec or GloVe text file (see `read_word_vectors`).
 
     Returns:
-        float32 (vocabulary_size, dimensions), zeros where there is none; boolean (vocabulary_size,): where
-        there is one.
+        A row for each id: the vectors, float32 (count, dimensions), zeros where there is none, and where there is one,
+        booleans (count,).
 
     Raises:
         UserError: a fault of the file, or no piece is covered.
