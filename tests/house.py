@@ -74,7 +74,10 @@ EXCEPTIONS = {
         "torch",
     ): "a call without gradients; the state of PyTorch's own generator belongs to a checkpoint",
     ("zoo.tasks", "jax"): "a call that is compiled once for each shape",
-    ("zoo.tasks", "sacrebleu"): "BLEU and chrF are what translators are chosen by; imported there, at its first use",
+    (
+        "zoo.tasks",
+        "sacrebleu",
+    ): "BLEU and chrF are what translators are chosen by; imported there, at its first use",
     ("applications.core", "keras"): "starts the backend quietly and tells its versions",
     ("applications.core", "applications"): "lists the folders of applications; it imports none by name",
     **{

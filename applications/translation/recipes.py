@@ -51,6 +51,7 @@ class Recipe:
     weight_decay: float = 0.0
     clipnorm: float = 1.0
     average: int = 3
+    subword_sampling: float = 0.0
     validation_beam: int = 1
     monitor: str | None = None
     patience: int | None = None
@@ -111,6 +112,7 @@ class Finetuning:
     weight_decay: float = 0.0
     clipnorm: float = 1.0
     average: int = 1
+    subword_sampling: float = 0.0
     validation_beam: int = 1
     monitor: str | None = None
     patience: int | None = None

@@ -4,6 +4,8 @@ import math
 
 from keras import ops, random
 
+from zoo.loops.backend import native
+
 
 def log_uniform(size):
     """Return log-probabilities (size,) of log((i + 2)/(i + 1)), normed: they fall with the id i as word frequencies do.
@@ -33,13 +35,29 @@ def softmax_nll(contexts, targets, table, bias, smoothing=0.0):
         bias: (size,).
         smoothing: the share, at least 0 and below 1.
     """
-    logits = contexts @ ops.transpose(table) + bias
     # the target's logit and the mean of all by themselves: gradients through (count, size) once, not three times
     chosen = ops.sum(contexts * ops.take(table, targets, axis=0), axis=1) + ops.take(bias, targets)
     if smoothing:
         even = contexts @ ops.mean(table, axis=0)[:, None]
         chosen = (1 - smoothing) * chosen + smoothing * (even[:, 0] + ops.mean(bias))
-    return ops.logsumexp(logits, axis=1) - chosen
+    inputs = [ops.convert_to_tensor(each) for each in (contexts, table, bias)]
+    [log_sums] = native.custom_gradient(_log_sums, _log_sums_gradients)(inputs)
+    return log_sums - chosen
+
+
+def _log_sums(inputs):
+    """Return log Σ exp of each row of `contexts·tableᵀ + bias`, (count,), and what the gradients need: p alone."""
+    contexts, table, bias = inputs
+    logits = contexts @ ops.transpose(table) + bias
+    p = ops.softmax(logits)
+    # p of the highest logit h is e^h over the sum, and no less than 1 / size
+    return [ops.max(logits, axis=1) - ops.log(ops.max(p, axis=1))], [contexts, table, p]
+
+
+def _log_sums_gradients(saved, gradients):
+    contexts, table, p = saved
+    of_logits = p * gradients[0][:, None]
+    return [of_logits @ table, ops.transpose(of_logits) @ contexts, ops.sum(of_logits, axis=0)]
 
 
 def sampled_softmax_nll(contexts, targets, table, bias, sampled):

@@ -16,7 +16,7 @@ import sentencepiece
 from zoo.errors import UserError, unknown
 from zoo.presets import schema
 
-_ASSET = "tokenizer.model"
+ASSET = "tokenizer.model"
 _TRUNCATIONS = ("head", "tail", "both")
 _SCHEMA = {
     "kind": schema.Choice(["text"]),
@@ -184,15 +184,7 @@ class TextPreprocessor:
         if isinstance(texts, str):
             raise UserError("texts: got one string; give a list of texts")
         cleaned = [canonical(text if whole else self._read(text), self.lowercase) for text in texts]
-        if sample is None:
-            encoded = self._pieces.encode(cleaned, num_threads=1)
-        else:
-            seed = int(sample.integers(2**32))
-            with _SEEDING:
-                sentencepiece.set_random_generator_seed(seed)
-                encoded = self._pieces.encode(
-                    cleaned, enable_sampling=True, nbest_size=-1, alpha=alpha, num_threads=1
-                )
+        encoded = encode(self._pieces, cleaned, sample, alpha)
         return [
             np.array((ids if whole else self._cut(ids)) or [self.unknown_id], np.int32) for ids in encoded
         ]
@@ -259,7 +251,7 @@ class TextPreprocessor:
             "truncation": self.truncation,
             "vocabulary_size": self.vocabulary_size,
         }
-        return config, {_ASSET: self.model}
+        return config, {ASSET: self.model}
 
     @classmethod
     def from_preset(cls, config: dict[str, Any], assets: Mapping[str, bytes]) -> "TextPreprocessor":
@@ -269,15 +261,9 @@ class TextPreprocessor:
             UserError: a wrong key or value, a missing asset, a damaged model, or another vocabulary size.
         """
         config = schema.check(config, _SCHEMA, "preprocessor.json")
-        if _ASSET not in assets:
-            raise UserError(f"assets/{_ASSET}: missing; fetch the preset again")
         settings = {name: config[name] for name in ("lowercase", "max_length", "truncation")}
-        made = cls(assets[_ASSET], **settings)
-        if made.vocabulary_size != config["vocabulary_size"]:
-            raise UserError(
-                f"preprocessor.json: vocabulary_size: found {config['vocabulary_size']}, but assets/{_ASSET} "
-                f"has {made.vocabulary_size} pieces; fetch the preset again"
-            )
+        made = cls(saved_pieces(assets), **settings)
+        check_size(config, made.vocabulary_size)
         return made
 
 
@@ -288,6 +274,21 @@ def _lines(texts: Iterable[str]) -> Iterator[str]:
             yield text
         else:
             yield from textwrap.wrap(text, 1000, break_on_hyphens=False)
+
+
+def encode(
+    pieces: sentencepiece.SentencePieceProcessor,
+    texts: Sequence[str],
+    sample: np.random.Generator | None = None,
+    alpha: float = 0.1,
+) -> list[list[int]]:
+    """Return the ids of clean texts; `sample` and `alpha` are those of `TextPreprocessor`."""
+    if sample is None:
+        return pieces.encode(texts, num_threads=1)
+    seed = int(sample.integers(2**32))
+    with _SEEDING:
+        sentencepiece.set_random_generator_seed(seed)
+        return pieces.encode(texts, enable_sampling=True, nbest_size=-1, alpha=alpha, num_threads=1)
 
 
 def load_pieces(model: bytes, controls: int = 0) -> sentencepiece.SentencePieceProcessor:
@@ -324,7 +325,27 @@ def load_pieces(model: bytes, controls: int = 0) -> sentencepiece.SentencePieceP
             fault = f"of another kind ({special}and no other id special)"
     except (RuntimeError, UnicodeDecodeError):
         pass
-    raise UserError(f"{_ASSET}: the SentencePiece model is {fault}; fetch the preset again")
+    raise UserError(f"{ASSET}: the SentencePiece model is {fault}; fetch the preset again")
+
+
+def saved_pieces(assets: Mapping[str, bytes]) -> bytes:
+    """Return the SentencePiece model among a preset's assets.
+
+    Raises:
+        UserError: it is not there.
+    """
+    if ASSET not in assets:
+        raise UserError(f"assets/{ASSET}: missing; fetch the preset again")
+    return assets[ASSET]
+
+
+def check_size(config: Mapping[str, Any], found: int) -> None:
+    """Raise UserError unless a preset's model has as many pieces, `found`, as its dictionary says."""
+    if found != config["vocabulary_size"]:
+        raise UserError(
+            f"preprocessor.json: vocabulary_size: found {config['vocabulary_size']}, but assets/{ASSET} "
+            f"has {found} pieces; fetch the preset again"
+        )
 
 
 def train_pieces(

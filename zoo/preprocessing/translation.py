@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import UserError
-from zoo.preprocessing.text import load_pieces, train_pieces
+from zoo.preprocessing.text import ASSET, check_size, encode, load_pieces, saved_pieces, train_pieces
 from zoo.presets import schema
 
-_ASSET = "tokenizer.model"
 _CONTROLS = 2
 _SCHEMA = {
     "kind": schema.Choice(["translation"]),
@@ -88,16 +87,27 @@ class TranslationPreprocessor:
         """The number of ids."""
         return self._pieces.vocab_size()
 
-    def __call__(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """Return for each text its ids with the end behind them, int32 (length,), however long it is."""
+    def __call__(
+        self, texts: Sequence[str], *, sample: np.random.Generator | None = None, alpha: float = 0.1
+    ) -> list[np.ndarray]:
+        """Return for each text its ids with the end behind them, int32 (length,), however long it is.
+
+        Args:
+            texts: raw texts.
+            sample: draws another segmentation each time, None: the best one; see `TextPreprocessor`.
+            alpha: how freely: for BPE the share of merges left out (Provilkov et al., 2020).
+        """
         if isinstance(texts, str):
             raise UserError("texts: got one string; give a list of texts")
-        encoded = self._pieces.encode([clean(text) for text in texts], num_threads=1)
+        encoded = encode(self._pieces, [clean(text) for text in texts], sample, alpha)
         return [np.array([*ids, self.end_id], np.int32) for ids in encoded]
 
-    def targets(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """Return for each text its ids between start and end, int32 (length,), however long it is."""
-        return [np.concatenate([[self.start_id], ids]).astype(np.int32) for ids in self(texts)]
+    def targets(
+        self, texts: Sequence[str], *, sample: np.random.Generator | None = None, alpha: float = 0.1
+    ) -> list[np.ndarray]:
+        """Return for each text its ids between start and end, int32 (length,); the arguments are those of a call."""
+        encoded = self(texts, sample=sample, alpha=alpha)
+        return [np.concatenate([[self.start_id], ids]).astype(np.int32) for ids in encoded]
 
     def parts(self, text: str) -> list[str]:
         """Return the sentences of a text, each short enough for `max_length` ids; none of a blank text.
@@ -140,7 +150,7 @@ class TranslationPreprocessor:
             "max_length": self.max_length,
             "vocabulary_size": self.vocabulary_size,
         }
-        return config, {_ASSET: self.model}
+        return config, {ASSET: self.model}
 
     @classmethod
     def from_preset(cls, config: dict[str, Any], assets: Mapping[str, bytes]) -> "TranslationPreprocessor":
@@ -150,14 +160,8 @@ class TranslationPreprocessor:
             UserError: a wrong key or value, a missing asset, a damaged model, or another vocabulary size.
         """
         config = schema.check(config, _SCHEMA, "preprocessor.json")
-        if _ASSET not in assets:
-            raise UserError(f"assets/{_ASSET}: missing; fetch the preset again")
-        made = cls(assets[_ASSET], max_length=config["max_length"])
-        if made.vocabulary_size != config["vocabulary_size"]:
-            raise UserError(
-                f"preprocessor.json: vocabulary_size: found {config['vocabulary_size']}, but assets/{_ASSET} "
-                f"has {made.vocabulary_size} pieces; fetch the preset again"
-            )
+        made = cls(saved_pieces(assets), max_length=config["max_length"])
+        check_size(config, made.vocabulary_size)
         return made
 
     def _fits(self, text: str) -> bool:

@@ -69,7 +69,7 @@ def plan_batches(
 
 def _cuts(padded: np.ndarray, batch_size: int, tokens: int) -> list[int]:
     """Return where each batch but the first begins, for sorted lengths (count, columns)."""
-    cuts, first, widest = [], 0, padded[0]
+    cuts, first, widest = [], 0, 0
     for row, lengths in enumerate(padded):
         wider = np.maximum(widest, lengths)
         if row > first and (row - first == batch_size or wider.sum() * (row - first + 1) > tokens):

@@ -15,7 +15,7 @@ from zoo.models import RecurrentSequenceToSequence
 from zoo.preprocessing import TranslationPreprocessor
 from zoo.presets import PresetError
 from zoo.presets.schema import Boolean, Choice, Integer, Number, Optional, String, check
-from zoo.tasks.batches import Batches, pad
+from zoo.tasks.batches import Batches, pad, plan_batches
 from zoo.tasks.compiling import compiled
 from zoo.tasks.fitting import History, fit
 from zoo.tasks.optimizer import make_optimizer
@@ -23,6 +23,7 @@ from zoo.tasks.searching import Search, Searcher
 from zoo.tasks.task import Task
 from zoo.tasks.translation import Alignment, Translation
 
+_TOKENS = 10_000  # scored at a time, of both sides and with padding: each has a logit for every id
 _RATE = Number(0, 0.999)
 _LANGUAGE = String(40, pattern=r"[A-Za-z0-9_-]+")
 _SCHEMA = {
@@ -267,13 +268,13 @@ class Translator(Task):
         ids, wanted = self.preprocessor(sources), self.preprocessor.targets(targets)
         lengths = np.array([[len(b), len(a)] for a, b in zip(ids, wanted, strict=True)]).reshape(-1, 2)
         nll, count = np.zeros(len(ids)), np.zeros(len(ids))
-        order = np.lexsort(lengths.T)
-        widths = 4 if keras.backend.backend() == "jax" else 0
-        for first in range(0, len(order), batch_size):
-            rows = order[first : first + batch_size]
+        widths = 4 if keras.backend.backend() == "jax" else 0  # it compiles for each shape
+        options = {"shuffle": False, "widths": widths, "tokens": _TOKENS}
+        for rows in plan_batches(lengths, batch_size, 0, 0, **options) if ids else []:
             pairs = [pad([column[row] for row in rows], widths) for column in (ids, wanted)]
-            if widths and len(rows) < batch_size:  # JAX compiles for each shape
-                pairs = [np.pad(pair, ((0, batch_size - len(rows)), (0, 0))) for pair in pairs]
+            if widths:
+                more = (1 << (len(rows) - 1).bit_length()) - len(rows)
+                pairs = [np.pad(pair, ((0, more), (0, 0))) for pair in pairs]
             losses, counted = map(keras.ops.convert_to_numpy, self._compiled_nll()(*pairs))
             nll[rows] = losses.sum(axis=1, dtype="float64")[: len(rows)]
             count[rows] = counted.sum(axis=1)[: len(rows)]
@@ -322,6 +323,7 @@ class Translator(Task):
         weight_decay: float = 0.0,
         clipnorm: float = 1.0,
         average: int = 1,
+        subword_sampling: float = 0.0,
         validation_beam: int = 1,
         tokenize: str = "13a",
         monitor: str | None = None,
@@ -348,6 +350,8 @@ class Translator(Task):
             weight_decay: of AdamW, for products; embeddings and biases are left out.
             clipnorm: the largest norm of all gradients together.
             average: what is validated and kept is the mean of the weights after so many last epochs.
+            subword_sampling: 0, or how freely sentences are cut into pieces anew for each epoch (see
+                `TranslationPreprocessor`): BPE dropout.
             validation_beam: of the search for the validation's BLEU.
             tokenize: how that BLEU splits words, see `evaluate`.
             monitor: what chooses the best epoch; by default `"val_bleu"` where there is validation data. Without it
@@ -384,6 +388,14 @@ class Translator(Task):
         ids, wanted = self.preprocessor(sources), self.preprocessor.targets(targets)
         self._check_lengths(ids, wanted)
         lengths = np.array([[len(b), len(a)] for a, b in zip(ids, wanted, strict=True)])
+        check_range("subword_sampling", subword_sampling, 0, below=1)
+
+        def sampled(rows, generator):
+            how = {"sample": generator, "alpha": subword_sampling}
+            return {
+                "source": self.preprocessor([sources[row] for row in rows], **how),
+                "target": self.preprocessor.targets([targets[row] for row in rows], **how),
+            }
 
         widths = 4 if keras.backend.backend() == "jax" else 0
         batches = Batches(
@@ -394,6 +406,7 @@ class Translator(Task):
             lengths=lengths,
             tokens=batch_tokens,
             widths=widths,
+            encode=sampled if subword_sampling else None,
         )
         self.network.compile(
             make_optimizer(learning_rate, schedule, warmup, batches.steps * epochs, weight_decay, clipnorm),
