@@ -181,6 +181,17 @@ def test_least_vocabulary_works(model_type):
     assert made.vocabulary_size == least
 
 
+def test_drawn_pieces_are_of_the_same_text_and_follow_the_generator(preprocessor):
+    def drawn(seed):
+        how = {"sample": np.random.default_rng(seed), "alpha": 0.5}
+        return [ids.tolist() for ids in (*preprocessor(TEXTS, **how), *preprocessor.targets(TEXTS, **how))]
+
+    found = drawn(1)
+    assert found == drawn(1) != drawn(2)
+    assert [preprocessor.detokenize(ids) for ids in found] == [*TEXTS, *TEXTS]
+    assert len({tuple(ids) for ids in found[: len(TEXTS)]}) > len(set(TEXTS))  # one text, several ways
+
+
 def test_preset_round_trip(preprocessor):
     config, assets = preprocessor.to_preset()
     assert config == {"kind": "translation", "max_length": 16, "vocabulary_size": 120}

@@ -221,6 +221,19 @@ def test_saved_and_loaded_it_says_the_same(learned, loaded, tmp_path):
     np.testing.assert_allclose(again.score(TEXTS, REFERENCES), learned.score(TEXTS, REFERENCES), atol=0.05)
 
 
+def test_pieces_drawn_anew_are_learned_from(folder):
+    """They are others than the best ones, so another network comes of them; the same seed draws the same."""
+
+    def trained(**options):
+        task = Translator.from_preset(folder)
+        task.fit(SOURCES[:40], TARGETS[:40], epochs=1, batch_size=20, seed=1, progress=False, **options)
+        return task.score(TEXTS, REFERENCES)
+
+    best, drawn, again = (trained(subword_sampling=share) for share in (0.0, 0.5, 0.5))
+    np.testing.assert_array_equal(drawn, again)
+    assert np.abs(best - drawn).max() > 1e-3
+
+
 def test_a_preset_is_trained_further(folder):
     task = Translator.from_preset(folder)
     words = {**WORDS, "ein": "three", "drei": "one"}
