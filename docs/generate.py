@@ -279,7 +279,7 @@ def bleu_table(corpus: str, unseen: bool = False) -> str:
 def translation_speed_table() -> str:
     """Return the table of what `scripts/speed.py` wrote of Multi30k's test sentences, a row a backend."""
     lines = [
-        "| backend | one short sentence, greedy, median, ms | sentences a second, beam 5 | 1,000 sentences, s |",
+        "| backend | one sentence, greedy, median, ms | sentences a second, beam 5 | 1,000 sentences, s |",
         "| --- | ---: | ---: | ---: |",
     ]
     for backend in ("tensorflow", "jax", "torch"):

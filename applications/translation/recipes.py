@@ -88,10 +88,12 @@ RECIPES: dict[str, Recipe] = {
     ),
     # Tatoeba: 159,228 pairs of short everyday sentences
     "tatoeba": Recipe(
-        vocabulary_size=8000,
         max_length=50,
+        embedding_dim=192,
         epochs=12,
-        average=3,
+        batch_tokens=4000,
+        learning_rate=2e-3,
+        subword_sampling=0.1,
     ),
 }
 

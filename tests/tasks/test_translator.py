@@ -140,7 +140,7 @@ def test_what_is_drawn_follows_the_seed(learned):
     assert learned.translate(TEXTS, temperature=0.01) == learned.translate(TEXTS, beam=1)
 
 
-def test_the_log_loss_is_that_of_the_scores(learned):
+def test_the_log_loss_is_that_of_the_scores(learned, monkeypatch):
     references = [[each, "cat"] for each in REFERENCES]
     metrics = learned.evaluate(TEXTS, references, beam=1, batch_size=7)
     log_probabilities = learned.score(TEXTS, REFERENCES)
@@ -156,11 +156,9 @@ def test_the_log_loss_is_that_of_the_scores(learned):
     assert perfect["bleu"] == pytest.approx(100)
     assert perfect["chrf"] == pytest.approx(100)
     assert learned.score([], []).shape == (0,)
-    long = learned.score(
-        [*TEXTS, "hund " * 3000], [*REFERENCES, "dog " * 3000], batch_size=3
-    )  # a batch of its own
-    np.testing.assert_allclose(long[:20], log_probabilities, atol=1e-4)
-    assert long[20] < long[:20].min()
+    monkeypatch.setattr("zoo.tasks.translator._TOKENS", 1)  # each text is a batch of its own
+    alone = learned.score(TEXTS[:3], REFERENCES[:3])
+    np.testing.assert_allclose(alone, log_probabilities[:3], atol=1e-4)
 
 
 def test_alignment(learned):
@@ -188,7 +186,7 @@ def test_long_texts_are_cut_and_joined_again(loaded, monkeypatch):
     parts = loaded.preprocessor.parts(text)
     assert len(parts) > 9
     found = loaded.translate([TEXTS[0], text, TEXTS[1]])
-    assert found == [*loaded.translate([TEXTS[0], " ".join(parts), TEXTS[1]])]
+    assert found == loaded.translate([TEXTS[0], " ".join(parts), TEXTS[1]])
     assert found[1] == " ".join(loaded.translate(parts))
     many = loaded.translate([text], n_best=2)[0]
     of_parts = loaded.translate(parts, n_best=2)
@@ -310,7 +308,7 @@ def test_translate_refuses(learned, options, message):
 def test_the_others_refuse(learned):
     with pytest.raises(UserError, match="targets: 1 for 2 sources"):
         learned.score(["ein", "zwei"], ["one"])
-    with pytest.raises(UserError, match="targets: 1 for 2 sources"):
+    with pytest.raises(UserError, match="references: 1 for 2 sources"):
         learned.evaluate(["ein", "zwei"], ["one"])
     with pytest.raises(UserError, match="references: give at least one for each source"):
         learned.evaluate(["ein", "zwei"], [["one"], []])

@@ -237,9 +237,7 @@ class Translator(Task):
         Raises:
             UserError: not as many sources as references.
         """
-        references = [[one] if isinstance(one, str) else list(one) for one in references]
-        if not references or not all(references):
-            raise UserError("references: give at least one for each source, and one source at least")
+        references = _lists(sources, references)
         nll, count = self._nll(sources, [one[0] for one in references], batch_size)
         found = self.translate(sources, beam=beam, length_penalty=length_penalty, batch_size=batch_size)
         return {**_bleu(found, references, tokenize), "log_loss": float(nll.sum() / count.sum())}
@@ -415,9 +413,11 @@ class Translator(Task):
         validation = None
         if validation_data is not None:
             monitor = monitor or "val_bleu"
+            held = list(validation_data[0])
+            references = _lists(held, validation_data[1])
 
             def validation():
-                return self.evaluate(*validation_data, beam=validation_beam, tokenize=tokenize)
+                return self.evaluate(held, references, beam=validation_beam, tokenize=tokenize)
 
         return fit(
             self.network,
@@ -493,6 +493,16 @@ def _search(beam, length_penalty, coverage_penalty, n_best, temperature) -> Sear
             "coverage_penalty: it ranks the hypotheses of a beam; give beam=2 or more, or leave it out"
         )
     return Search(int(beam), float(length_penalty), float(coverage_penalty), int(count), temperature)
+
+
+def _lists(sources: Sequence[str], references: Sequence[str] | Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return the references of each source as a list, checked."""
+    references = [[one] if isinstance(one, str) else list(one) for one in references]
+    if not references or not all(references):
+        raise UserError("references: give at least one for each source, and one source at least")
+    if len(sources) != len(references):
+        raise UserError(f"references: {len(references)} for {len(sources)} sources; give each its own")
+    return references
 
 
 def _bleu(found: Sequence[str], references: Sequence[Sequence[str]], tokenize: str) -> dict[str, float]:
