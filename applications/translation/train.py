@@ -67,8 +67,7 @@ def train(
         check_range("examples", recipe.examples, 1)
     values = recipes.to_dict(recipe)
     columns = _columns(source_column, target_column, source_language, target_language)
-    training, held = data.load_training(source, validation=validation, **columns, seed=seed)
-    training, cleaned = cleaning.clean(training, **{name: values[name] for name in _CLEANING})
+    training, held, cleaned = _load(source, validation, columns, values, seed)
     if recipe.examples is not None and recipe.examples < len(training):
         drawn = np.random.default_rng(seed).choice(len(training), recipe.examples, replace=False)
         training = training.take(np.sort(drawn))
@@ -114,10 +113,16 @@ def finetune(
         source_language or task.source_language,
         target_language or task.target_language,
     )
-    training, held = data.load_training(source, validation=validation, **columns, seed=seed)
-    training, cleaned = cleaning.clean(training, **{name: values[name] for name in _CLEANING})
+    training, held, cleaned = _load(source, validation, columns, values, seed)
     facts = {"recipe": "finetune", "recipe_values": {"preset": str(preset), **values}}
     return _fit(task, training, held, cleaned, out, facts, values, seed, report, progress)
+
+
+def _load(source, validation, columns, values, seed) -> tuple[Pairs, Pairs, cleaning.Report]:
+    """Return clean training pairs, what they are chosen by, and what cleaning did."""
+    training, held = data.load_training(source, validation=validation, **columns, seed=seed)
+    training, cleaned = cleaning.clean(training, **{name: values[name] for name in _CLEANING})
+    return training, held, cleaned
 
 
 def _columns(source_column, target_column, source_language, target_language):
