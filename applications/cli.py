@@ -426,9 +426,10 @@ def evaluate(
         fitted["train"], fitted["validation"] = source.load_training(data, **columns)
     task = _load(saved)
     report = _part(options.NAME, "report")
-    metrics = report.evaluate(task, dataset, **answering)
-    if out is not None:
-        report.write(task, dataset, out, **fitted, **answering)
+    if out is None:
+        metrics = report.evaluate(task, dataset, **answering)
+    else:  # answered once, for both
+        metrics = report.write(task, dataset, out, **fitted, **answering)["metrics"]
     about = {"preset": preset, "data": data, "split": dataset.split, "count": len(dataset), **answering}
     if hasattr(report, "about"):
         about |= report.about(task, dataset)

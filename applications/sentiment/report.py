@@ -69,10 +69,10 @@ def write(
         baselines: False leaves them out.
 
     Returns:
-        What report.json holds: data, split, count, `models` (a row each: model, metrics), `per_label` (a row
-        each: how often it occurs and is answered, F1), `confusion` (rows: true label; not of several labels a
-        text, nor of very many), `calibration` (error with and without the temperature), `worst` (the most
-        confident mistakes).
+        What report.json holds: data, split, count, `metrics` (those of `evaluate`), `models` (a row each: model,
+        metrics), `per_label` (a row each: how often it occurs and is answered, F1), `confusion` (rows: true label;
+        not of several labels a text, nor of very many), `calibration` (error with and without the temperature),
+        `worst` (the most confident mistakes).
 
     Raises:
         UserError: a dataset without labels, or with one that the classifier does not know.
@@ -84,7 +84,8 @@ def write(
     truth = others.truth(dataset, meaning)
     probabilities = np.asarray(task.predict_proba(dataset.texts))
     answers = meaning.decide(probabilities)
-    models = [{"model": type(task).__name__, **meaning.metrics(probabilities, truth)}]
+    metrics = meaning.metrics(probabilities, truth)
+    models = [{"model": type(task).__name__, **metrics}]
     if baselines and train is not None:
         models += others.measure(train, dataset, meaning, validation=validation)
     confusion = None
@@ -96,6 +97,7 @@ def write(
         "split": dataset.split,
         "count": len(dataset),
         "labels": labels,
+        "metrics": metrics,
         "models": models,
         "per_label": _per_label(meaning, truth, answers),
         "confusion": None if confusion is None else confusion.tolist(),

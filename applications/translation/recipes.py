@@ -93,7 +93,6 @@ RECIPES: dict[str, Recipe] = {
         epochs=12,
         batch_tokens=4000,
         learning_rate=2e-3,
-        subword_sampling=0.1,
     ),
 }
 

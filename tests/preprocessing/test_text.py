@@ -274,6 +274,7 @@ def test_long_texts_are_learnt_from():
     [
         ([], {}, "no text to learn"),
         (["", " \n", "\0"], {}, "no text to learn"),
+        (["\u2585 a"], {"vocabulary_size": 30}, "SentencePiece learned nothing from them"),
         (TEXTS, {"vocabulary_size": 9}, r"vocabulary_size: got 9; these texts need at least \d\d"),
         (TEXTS, {"model_type": "unigramm"}, "did you mean 'unigram'"),
         (TEXTS, {"max_length": 0}, "max_length: got 0"),

@@ -157,6 +157,7 @@ def test_training_is_deterministic(model_type):
     [
         ([], {}, "no text to learn"),
         (["", " \n", "\0"], {}, "no text to learn"),
+        (["\u2585 a"], {"vocabulary_size": 30}, "SentencePiece learned nothing from them"),
         (TEXTS, {"vocabulary_size": 9}, r"vocabulary_size: got 9; these texts need at least \d\d"),
         (TEXTS, {"model_type": "bpo"}, "did you mean 'bpe'"),
         (

@@ -137,16 +137,26 @@ def test_columns_have_names_and_several_lengths():
     np.testing.assert_array_equal(x["source"], y)
 
 
-def test_the_encoding_is_fresh_every_epoch_and_the_same_when_resumed():
-    def encode(rows, generator):
-        return [generator.integers(1, 9, LENGTHS[row]) for row in rows]
+def test_examples_drawn_for_an_epoch_are_new_in_every_one_and_the_same_when_resumed():
+    def draw(generator):
+        longer = LENGTHS[:50] * generator.integers(1, 4, 50)
+        return [generator.integers(1, 9, length) for length in longer], longer
 
-    batches = Batches(None, np.arange(50), batch_size=8, lengths=LENGTHS[:50], encode=encode)
-    first, again = (list(batches.arrays(0)) for _ in range(2))
-    np.testing.assert_array_equal(first[4][0], again[4][0])
-    np.testing.assert_array_equal(next(batches.arrays(0, start=4))[0], first[4][0])
-    others = list(batches.arrays(1))
-    assert not any(np.array_equal(one[0], other[0]) for one, other in zip(first, others, strict=True))
+    def batches():
+        return Batches(SEQUENCES, np.arange(50), batch_size=8, widths=0, draw=draw, tokens=60)
+
+    first, others = (list(batches().arrays(epoch)) for epoch in range(2))
+    again = batches()
+    others_again = list(again.arrays(1))
+    again = list(again.arrays(0))
+    for one, other in zip([*first, *others], [*again, *others_again], strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        assert one[0].size <= max(60, one[0].shape[1])  # planned by the lengths that were drawn
+    np.testing.assert_array_equal(next(batches().arrays(0, start=4))[0], first[4][0])
+    assert sorted(row for _, y in others for row in y) == list(range(50))
+    assert not any(np.array_equal(one[0], other[0]) for one in first for other in others if len(one[0]) > 1)
+    assert batches().steps == len(first) == len(batches().dataset(0))
+    assert len(batches().dataset(1)) == len(others)
 
 
 def test_class_weights_become_weights():
@@ -172,7 +182,6 @@ def test_class_weights_become_weights():
         ({"inputs": SEQUENCES, "widths": 3}, "power of two"),
         ({"inputs": SEQUENCES, "tokens": 0}, "tokens: got 0; give a whole number of 1 or more"),
         ({"inputs": SEQUENCES, "tokens": 9, "bucket": False}, "tokens: they need bucket=True"),
-        ({"inputs": None}, "inputs"),
         ({"inputs": SEQUENCES, "targets": SEQUENCES, "class_weights": {0: 1.0}}, "class_weights"),
     ],
 )

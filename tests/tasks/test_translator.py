@@ -284,6 +284,14 @@ def test_a_run_that_was_broken_off_goes_on(learned, tmp_path):
         fit(Seen(), settings={"recipe": 2})
 
 
+def test_as_many_pairs_as_the_tokens_allow_are_a_batch(folder):
+    seen = Seen()
+    Translator.from_preset(folder).fit(
+        SOURCES, TARGETS, epochs=1, batch_tokens=10_000, callbacks=[seen], progress=False
+    )
+    assert seen.steps == [(0, 0)]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

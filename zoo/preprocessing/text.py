@@ -374,19 +374,25 @@ def train_pieces(
     if vocabulary_size < characters:
         raise UserError(f"vocabulary_size: got {vocabulary_size}; these texts need at least {characters}")
     writer = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=_lines(texts),
-        model_writer=writer,
-        vocab_size=vocabulary_size,
-        hard_vocab_limit=False,
-        model_type=model_type,
-        character_coverage=1.0,
-        normalization_rule_name="identity",
-        pad_id=0,
-        unk_id=1,
-        bos_id=2 if controls else -1,
-        eos_id=3 if controls else -1,
-        num_threads=1,
-        minloglevel=2,
-    )
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=_lines(texts),
+            model_writer=writer,
+            vocab_size=vocabulary_size,
+            hard_vocab_limit=False,
+            model_type=model_type,
+            character_coverage=1.0,
+            normalization_rule_name="identity",
+            pad_id=0,
+            unk_id=1,
+            bos_id=2 if controls else -1,
+            eos_id=3 if controls else -1,
+            num_threads=1,
+            minloglevel=2,
+        )
+    except RuntimeError as error:  # it leaves out texts with a sign of its own, U+2585
+        reason = str(error).strip().splitlines()[-1]
+        raise UserError(
+            f"texts: SentencePiece learned nothing from them ({reason}); give other texts"
+        ) from error
     return writer.getvalue()

@@ -14,8 +14,8 @@ Column = np.ndarray | Sequence[np.ndarray]
 """One array `(count, ...)`, or a list of `count` arrays `(time, ...)` that differ in their time alone."""
 Columns = Column | Mapping[str, Column]
 
-# What the random streams of an epoch are for: the order of the examples, or the encoding of one batch.
-_ORDER, _ENCODING = 0, 1
+# What the random streams of an epoch are for: the order of the examples, or the examples themselves.
+_ORDER, _EXAMPLES = 0, 1
 _AHEAD = 2  # batches that are prepared before they are asked for
 
 
@@ -47,7 +47,7 @@ def plan_batches(
         bucket: whether batches are made of examples of about the same length.
         widths: lengths are rounded up before they are sorted, see `round_up`.
         tokens: if given, a batch has as many examples as make at most so many padded time steps of all columns
-            together, one at least. It needs `bucket`, and every epoch has the same number of batches.
+            together, one at least. It needs `bucket`. Epochs of the same lengths have the same number of batches.
     """
     count = len(lengths)
     generator = np.random.default_rng([seed, epoch, _ORDER])
@@ -129,10 +129,8 @@ class Batches:
         class_weights: class number -> weight, for targets `(count,)` of class numbers or `(count, classes)`
             of probabilities (the most probable class counts). They multiply `weights`; a class that is not
             named weighs 1.
-        encode: called with the indices of a batch and a NumPy generator, returns the inputs of these
-            examples, or the pair `(inputs, targets)`, in place of the ones stored. The generator depends on
-            the seed, the epoch and the number of the batch alone. It runs in a thread, while the model trains.
-            `inputs` may then be None if `lengths` are given.
+        draw: called before an epoch with a NumPy generator that depends on the seed and the epoch alone, returns
+            the epoch's inputs and their lengths, in place of those given.
         shuffle: see `plan_batches`.
         bucket: see `plan_batches`.
         widths: see `round_up`: few widths for JAX, which compiles for every shape; 0 for the others.
@@ -144,7 +142,7 @@ class Batches:
 
     def __init__(
         self,
-        inputs: Columns | None,
+        inputs: Columns,
         targets: Columns | None = None,
         *,
         batch_size: int = 32,
@@ -152,7 +150,7 @@ class Batches:
         lengths: np.ndarray | None = None,
         weights: Column | None = None,
         class_weights: Mapping[int, float] | None = None,
-        encode: Callable[[np.ndarray, np.random.Generator], Any] | None = None,
+        draw: Callable[[np.random.Generator], tuple[Columns, np.ndarray]] | None = None,
         shuffle: bool = True,
         bucket: bool = True,
         widths: int = 4,
@@ -166,8 +164,6 @@ class Batches:
             raise UserError(f"widths: got {widths}; give 0 or a power of two")
         if tokens is not None and not bucket:
             raise UserError("tokens: they need bucket=True; leave out one of them")
-        if inputs is None and (encode is None or lengths is None):
-            raise UserError("inputs: got None; give the examples, or `encode` and `lengths`")
         self.lengths = _lengths(inputs) if lengths is None else np.asarray(lengths)
         self.count = len(self.lengths)
         if not self.count:
@@ -187,15 +183,16 @@ class Batches:
         self.weights = weights
         self.batch_size = int(batch_size)
         self.seed = int(seed)
-        self.encode = encode
+        self.draw = draw
         self.shuffle = shuffle
         self.bucket = bucket
         self.widths = int(widths)
         self.tokens = None if tokens is None else int(tokens)
+        self._drawn: tuple[int | None, Columns, np.ndarray] = (None, inputs, self.lengths)
 
     @cached_property
     def steps(self) -> int:
-        """The number of batches of an epoch."""
+        """The number of batches of the first epoch; of every one, unless `draw` and `tokens` are given."""
         return -(-self.count // self.batch_size) if self.tokens is None else len(self.plan(0))
 
     @property
@@ -206,7 +203,7 @@ class Batches:
     def plan(self, epoch: int) -> list[np.ndarray]:
         """Return the indices of the examples of every batch of an epoch."""
         return plan_batches(
-            self.lengths,
+            self._inputs(epoch)[1],
             self.batch_size,
             self.seed,
             epoch,
@@ -218,12 +215,12 @@ class Batches:
 
     def arrays(self, epoch: int = 0, start: int = 0) -> Iterator[tuple]:
         """Yield `(x,)`, `(x, y)` or `(x, y, w)` of the batches of an epoch, from batch `start` on."""
-        for number, rows in enumerate(self.plan(epoch)[start:], start):
-            yield self.batch(epoch, number, rows)
+        for rows in self.plan(epoch)[start:]:
+            yield self.batch(epoch, rows)
 
-    def batch(self, epoch: int, number: int, rows: np.ndarray) -> tuple:
-        """Return `(x,)`, `(x, y)` or `(x, y, w)` of the examples `rows`, which are batch `number` of an epoch."""
-        return tuple(_map(self._collate, part) for part in self._columns(epoch, number, rows))
+    def batch(self, epoch: int, rows: np.ndarray) -> tuple:
+        """Return `(x,)`, `(x, y)` or `(x, y, w)` of the examples `rows` of an epoch."""
+        return tuple(_map(self._collate, part) for part in self._columns(epoch, rows))
 
     def dataset(self, epoch: int = 0, start: int = 0) -> Any:
         """Return the same batches for `model.fit`, prepared ahead by a thread.
@@ -241,12 +238,13 @@ class Batches:
             array, free = self._collate(column), 2 if _is_ragged(column) else 1
             return tf.TensorSpec([None] * free + list(array.shape[free:]), array.dtype)
 
-        first = self._columns(epoch, 0, self.plan(epoch)[0])
+        first = self._columns(epoch, self.plan(epoch)[0])
         dataset = tf.data.Dataset.from_generator(
             lambda: self.arrays(epoch, start),
             output_signature=tuple(_map(signature, part) for part in first),
         )
-        return dataset.apply(tf.data.experimental.assert_cardinality(self.steps - start)).prefetch(_AHEAD)
+        count = tf.data.experimental.assert_cardinality(len(self.plan(epoch)) - start)
+        return dataset.apply(count).prefetch(_AHEAD)
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what must not differ between a run and the run that it resumes."""
@@ -261,13 +259,15 @@ class Batches:
             **({} if self.tokens is None else {"tokens": self.tokens}),
         }
 
-    def _columns(self, epoch: int, number: int, rows: np.ndarray) -> tuple[Columns, ...]:
-        if self.encode is None:
-            x, y = _take(self.inputs, rows), _take(self.targets, rows)
-        else:
-            encoded = self.encode(rows, np.random.default_rng([self.seed, epoch, _ENCODING, number]))
-            x, y = encoded if isinstance(encoded, tuple) else (encoded, _take(self.targets, rows))
-        return tuple(part for part in (x, y, _take(self.weights, rows)) if part is not None)
+    def _inputs(self, epoch: int) -> tuple[Columns, np.ndarray]:
+        """Return the inputs of an epoch and their lengths; those that were drawn last are kept."""
+        if self.draw is not None and self._drawn[0] != epoch:
+            self._drawn = (epoch, *self.draw(np.random.default_rng([self.seed, epoch, _EXAMPLES])))
+        return self._drawn[1:]
+
+    def _columns(self, epoch: int, rows: np.ndarray) -> tuple[Columns, ...]:
+        columns = (self._inputs(epoch)[0], self.targets, self.weights)
+        return tuple(_take(column, rows) for column in columns if column is not None)
 
     def _collate(self, column: Column) -> np.ndarray:
         if _is_ragged(column):
@@ -292,7 +292,7 @@ class _Feed(keras.utils.PyDataset):
         number = self.start + index
         for each in range(number, min(number + 1 + _AHEAD, len(self.plan))):
             if each not in self.coming:
-                self.coming[each] = self.thread.submit(self.batches.batch, self.epoch, each, self.plan[each])
+                self.coming[each] = self.thread.submit(self.batches.batch, self.epoch, self.plan[each])
         return self.coming.pop(number).result()
 
 
@@ -316,9 +316,7 @@ def _map(function: Callable[[Column], Any], columns: Columns) -> Any:
     return function(columns)
 
 
-def _take(columns: Columns | None, rows: np.ndarray) -> Any:
-    if columns is None:
-        return None
+def _take(columns: Columns, rows: np.ndarray) -> Any:
     return _map(lambda column: [column[row] for row in rows] if _is_ragged(column) else column[rows], columns)
 
 

@@ -156,7 +156,7 @@ def fit(
             run.logbook = Logbook(Path(out) / "logs")
             stack.callback(run.logbook.close)
         if progress:
-            run.line = ProgressLine(epochs, batches.steps, batches.count / batches.steps)
+            run.line = ProgressLine(epochs, batches.count / batches.steps)
         return run.run(callbacks)
 
 
@@ -179,6 +179,7 @@ class _Run:
     logbook: Logbook | None = None
     line: ProgressLine | None = None
     place: state.Place = field(default_factory=state.Place)
+    steps: int = 0  # of the epoch
     best: list[np.ndarray] = field(default_factory=list)
     last: list[list[np.ndarray]] = field(default_factory=list)  # the weights to average, of the last epochs
     metrics: list[np.ndarray] = field(default_factory=list)
@@ -220,8 +221,9 @@ class _Run:
     def run_epoch(self, hooks: "_Hooks") -> None:
         """Train for the rest of an epoch, validate, and take stock."""
         place, epoch = self.place, self.place.epoch
+        self.steps = len(self.batches.plan(epoch))
         if self.line:
-            self.line.start(place.step)
+            self.line.start(place.step, self.steps)
         try:
             self.model.fit(
                 self.batches.dataset(epoch, place.step),
@@ -240,7 +242,7 @@ class _Run:
         logs = dict(hooks.logs)
         state.check(logs["loss"], "the loss")
         if self.line:
-            self.line.update(epoch, self.batches.steps, logs)
+            self.line.update(epoch, self.steps, logs)
         if self.average > 1:
             self.last = [*self.last, state.values(self.model.weights)][-self.average :]
             state.assign(self.model.weights, state.mean(self.last))
@@ -265,7 +267,7 @@ class _Run:
         if self.logbook:
             self.logbook.add(place.rows)
         if self.line:
-            self.line.update(epoch, self.batches.steps, logs, done=True)
+            self.line.update(epoch, self.steps, logs, done=True)
 
     def after_step(self, step: int, logs: Mapping[str, Any]) -> None:
         """Look at the loss now and then, and record and save where it is time: `step` steps are done."""
@@ -282,7 +284,7 @@ class _Run:
         self.looked = now
         logs = {name: float(keras.ops.convert_to_numpy(value)) for name, value in logs.items()}
         state.check(logs["loss"], "the loss")
-        if due and step < self.batches.steps:
+        if due and step < self.steps:
             getattr(self.model, "jax_state_sync", lambda: None)()  # JAX keeps the variables elsewhere
             self.place.step = step
             self.metrics = state.values(self.model.metrics_variables)

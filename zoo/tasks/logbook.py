@@ -89,21 +89,20 @@ class ProgressLine:
 
     Args:
         epochs: of the whole run.
-        steps: of an epoch.
         batch_size: to tell examples a second.
         stream: by default standard error.
     """
 
-    def __init__(self, epochs: int, steps: int, batch_size: int, stream: TextIO | None = None):
+    def __init__(self, epochs: int, batch_size: float, stream: TextIO | None = None):
         self.epochs = epochs
-        self.steps = steps
         self.batch_size = batch_size
         self.stream = sys.stderr if stream is None else stream
         self._terminal = self.stream.isatty()
-        self.start(0)
+        self.start(0, 0)
 
-    def start(self, step: int) -> None:
-        """Take the time from here: an epoch begins, at `step` if it is one that is resumed."""
+    def start(self, step: int, steps: int) -> None:
+        """Take the time from here: an epoch of so many steps begins, at `step` if it is one that is resumed."""
+        self.steps = steps
         self._began = time.monotonic()
         self._first = step
         self._rate = 0.0

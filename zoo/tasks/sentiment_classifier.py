@@ -357,8 +357,9 @@ class SentimentClassifier(Task):
             texts, targets, sample_weight = _with_unlabelled(texts, unlabelled, targets, sample_weight)
         sequences = self.preprocessor(texts)
 
-        def sample(rows, generator):
-            return self.preprocessor([texts[row] for row in rows], sample=generator, alpha=subword_sampling)
+        def draw(generator):
+            drawn = self.preprocessor(texts, sample=generator, alpha=subword_sampling)
+            return drawn, np.array([len(ids) for ids in drawn])
 
         batches = Batches(
             sequences,
@@ -366,7 +367,7 @@ class SentimentClassifier(Task):
             batch_size=batch_size,
             seed=seed,
             weights=None if sample_weight is None else np.asarray(sample_weight, dtype="float32"),
-            encode=sample if subword_sampling else None,
+            draw=draw if subword_sampling else None,
             widths=4 if keras.backend.backend() == "jax" else 0,  # JAX compiles for every shape
         )
         optimizer = make_optimizer(

@@ -264,7 +264,7 @@ class Translator(Task):
         if len(sources) != len(targets):
             raise UserError(f"targets: {len(targets)} for {len(sources)} sources; give each its own")
         ids, wanted = self.preprocessor(sources), self.preprocessor.targets(targets)
-        lengths = np.array([[len(b), len(a)] for a, b in zip(ids, wanted, strict=True)]).reshape(-1, 2)
+        lengths = _lengths(ids, wanted)
         nll, count = np.zeros(len(ids)), np.zeros(len(ids))
         widths = 4 if keras.backend.backend() == "jax" else 0  # it compiles for each shape
         options = {"shuffle": False, "widths": widths, "tokens": _TOKENS}
@@ -313,7 +313,7 @@ class Translator(Task):
         *,
         validation_data: tuple[Sequence[str], Sequence[Any]] | None = None,
         epochs: int = 10,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         batch_tokens: int | None = None,
         learning_rate: float = 1e-3,
         schedule: str = "cosine",
@@ -340,7 +340,7 @@ class Translator(Task):
                 `max_length` is a fault: clean the data first.
             validation_data: sources and references (one each or several) that choose the best epoch.
             epochs: passes over the pairs.
-            batch_size: pairs for a step, at most if `batch_tokens` is given.
+            batch_size: pairs for a step, at most if `batch_tokens` is given; None: 64, or as many as these allow.
             batch_tokens: ids of both sides, padding included, for a step; None: `batch_size` pairs of any length.
             learning_rate: of AdamW (Loshchilov & Hutter, 2019), at its highest.
             schedule: `"cosine"`, falling to a hundredth, or `"constant"`.
@@ -383,28 +383,27 @@ class Translator(Task):
         if self.network is None:
             self.options.setdefault("seed", seed)
             self._begin()
-        ids, wanted = self.preprocessor(sources), self.preprocessor.targets(targets)
-        self._check_lengths(ids, wanted)
-        lengths = np.array([[len(b), len(a)] for a, b in zip(ids, wanted, strict=True)])
         check_range("subword_sampling", subword_sampling, 0, below=1)
 
-        def sampled(rows, generator):
+        def encoded(generator=None):
             how = {"sample": generator, "alpha": subword_sampling}
-            return {
-                "source": self.preprocessor([sources[row] for row in rows], **how),
-                "target": self.preprocessor.targets([targets[row] for row in rows], **how),
-            }
+            ids, wanted = self.preprocessor(sources, **how), self.preprocessor.targets(targets, **how)
+            return {"source": ids, "target": wanted}, _lengths(ids, wanted)
 
+        inputs, lengths = encoded()
+        self._check_lengths(lengths)
+        if batch_size is None:
+            batch_size = 64 if batch_tokens is None else len(lengths)
         widths = 4 if keras.backend.backend() == "jax" else 0
         batches = Batches(
-            {"source": ids, "target": wanted},
-            np.zeros(len(ids), dtype="float32"),
+            inputs,
+            np.zeros(len(lengths), dtype="float32"),
             batch_size=batch_size,
             seed=seed,
             lengths=lengths,
             tokens=batch_tokens,
             widths=widths,
-            encode=sampled if subword_sampling else None,
+            draw=encoded if subword_sampling else None,
         )
         self.network.compile(
             make_optimizer(learning_rate, schedule, warmup, batches.steps * epochs, weight_decay, clipnorm),
@@ -433,16 +432,15 @@ class Translator(Task):
             callbacks=callbacks,
         )
 
-    def _check_lengths(self, ids, wanted):
+    def _check_lengths(self, lengths):
         most = self.preprocessor.max_length
-        for number, (a, b) in enumerate(zip(ids, wanted, strict=True), 1):
-            for side, length in (("source", len(a)), ("target", len(b) - 1)):
-                if not 2 <= length <= most:
-                    found = "is blank" if length < 2 else f"has {length} ids"
-                    raise UserError(
-                        f"fit: the {side} of pair {number} {found}; leave out pairs with a blank side, or of more than "
-                        f"max_length={most} ids"
-                    )
+        lengths = lengths - [1, 0]  # a target begins with its start
+        for row, column in np.argwhere((lengths < 2) | (lengths > most))[:1]:
+            found = "is blank" if lengths[row, column] < 2 else f"has {lengths[row, column]} ids"
+            raise UserError(
+                f"fit: the {('target', 'source')[column]} of pair {row + 1} {found}; leave out pairs with a blank "
+                f"side, or of more than max_length={most} ids"
+            )
 
     def _begin(self):
         keras.utils.set_random_seed(self.options.get("seed") or 0)
@@ -493,6 +491,11 @@ def _search(beam, length_penalty, coverage_penalty, n_best, temperature) -> Sear
             "coverage_penalty: it ranks the hypotheses of a beam; give beam=2 or more, or leave it out"
         )
     return Search(int(beam), float(length_penalty), float(coverage_penalty), int(count), temperature)
+
+
+def _lengths(sources: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> np.ndarray:
+    """Return how many ids each pair has, (count, 2): those of the target first, by which batches are sorted."""
+    return np.array([[len(b), len(a)] for a, b in zip(sources, targets, strict=True)]).reshape(-1, 2)
 
 
 def _lists(sources: Sequence[str], references: Sequence[str] | Sequence[Sequence[str]]) -> list[list[str]]:
