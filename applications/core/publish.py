@@ -87,6 +87,12 @@ def publish(run: Path, name: str, presets_folder: Path | None = None, *, trials:
     columns = {
         name: arguments.get(name) or config.get(name, default) for name, default in options.COLUMNS.items()
     }
+    same = (
+        name
+        for name, recipe in known.RECIPES.items()
+        if not _differing(training["recipe_values"], recipes.to_dict(recipe))
+    )
+    training["recipe"] = next(same, training["recipe"])  # of the numbers, whatever made them
     source, training = training["data"], _portable(training)
     about = card.about({**training, **columns})
     test = data.load(source, "test", **columns)

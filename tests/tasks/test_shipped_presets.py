@@ -5,7 +5,9 @@ import pytest
 
 import zoo
 from applications.sentiment import data, report
-from zoo.tasks import SentimentClassifier
+from applications.translation import data as translation_data
+from applications.translation import report as translation_report
+from zoo.tasks import SentimentClassifier, Translator
 
 # the probability of "positive", as the TensorFlow backend gave it when the preset was published
 ANSWERS = {
@@ -19,6 +21,26 @@ ANSWERS = {
         "A wonderful little film.": 0.962183,
         "Two hours I will never get back.": 0.514951,
         "Not exactly a bad film, but I would not watch it again.": 0.241677,
+    },
+}
+
+# text -> its translation and that one's log-probability, the same way
+TRANSLATIONS = {
+    "translation_tatoeba_de_en": {
+        "Ich habe gestern ein Buch gelesen.": ("I read a book yesterday.", -0.4892),
+        "Wo ist der Bahnhof?": ("Where is the station?", -1.1253),
+        "Wenn es morgen regnet, bleiben wir zu Hause.": (
+            "If it rains tomorrow, we'll stay at home.",
+            -2.0565,
+        ),
+    },
+    "translation_tatoeba_en_de": {
+        "I read a book yesterday.": ("Ich habe gestern ein Buch gelesen.", -0.8226),
+        "Where is the station?": ("Wo ist der Bahnhof?", -0.5628),
+        "If it rains tomorrow, we will stay at home.": (
+            "Wenn es morgen regnet, bleiben wir zu Hause.",
+            -2.0183,
+        ),
     },
 }
 
@@ -61,3 +83,26 @@ def test_sentiment_imdb_en_is_as_good_as_its_card_says(shared_data):
     accuracy = told("sentiment_imdb_en")["accuracy"]
     assert accuracy >= 0.906
     assert found["accuracy"] >= accuracy - 4 * (accuracy * (1 - accuracy) / len(rows)) ** 0.5
+
+
+@pytest.mark.parametrize("preset", TRANSLATIONS)
+def test_translations_are_those_of_when_it_was_published(preset):
+    task = Translator.from_preset(preset)
+    for text, (translation, log_probability) in TRANSLATIONS[preset].items():
+        [[found]] = task.translate([text], n_best=1)
+        assert found.text == translation
+        assert found.log_probability == pytest.approx(log_probability, abs=1e-3)
+
+
+@pytest.mark.backend("tensorflow")
+@pytest.mark.parametrize(
+    ("preset", "least"), [("translation_tatoeba_de_en", 45), ("translation_tatoeba_en_de", 38)]
+)
+def test_translations_are_as_good_as_its_card_says(shared_data, preset, least):
+    task = Translator.from_preset(preset)
+    corpus = f"tatoeba:{shared_data / 'translation' / 'tatoeba_deu-eng'}"
+    test = translation_data.load(corpus, "test", source_language=task.source_language)
+    found = translation_report.evaluate(task, test)
+    assert found == pytest.approx(told(preset), abs=0.05)
+    assert found["bleu"] >= least
+    assert found["bleu_unseen"] >= least

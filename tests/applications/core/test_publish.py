@@ -188,6 +188,14 @@ def test_the_card_tells_the_trials(run, tmp_path):
     assert "best epoch" not in card
 
 
+def test_a_recipe_is_known_by_its_numbers(run, fake, tmp_path):
+    """Whatever changed them to what they are."""
+    again(run, recipe="custom")
+    assert presets.read(publish(run, "fake_sst_en", tmp_path / "shipped")).metadata["recipe"] == "base"
+    again(run, recipe="custom", recipe_values={**TRAINED["recipe_values"], "units": 3})
+    assert presets.read(publish(run, "fake_sst_more", tmp_path / "shipped")).metadata["recipe"] == "custom"
+
+
 def test_the_command_tells_what_was_changed_in_a_recipe(run, fake, tmp_path):
     again(
         run,
