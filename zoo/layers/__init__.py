@@ -9,9 +9,11 @@ from zoo.layers.attention import (
     make_attention,
 )
 from zoo.layers.attention_recurrent import AttentionRecurrent
+from zoo.layers.dilated_stack import DilatedStack
 from zoo.layers.ngram_embedding import NgramEmbedding
 from zoo.layers.pooling import POOLINGS, AttentionPooling, MaxPooling, MeanPooling
 from zoo.layers.recurrent import LAYERS, Recurrent
+from zoo.layers.reversible_normalization import NORMALIZATIONS, ReversibleNormalization
 from zoo.layers.stacks import RecurrentStack
 from zoo.layers.word_dropout import WordDropout
 
@@ -20,11 +22,13 @@ globals().update({layer.__name__: layer for layer in LAYERS.values()})
 __all__ = [
     "ATTENTIONS",
     "LAYERS",
+    "NORMALIZATIONS",
     "POOLINGS",
     "AdditiveAttention",
     "Attention",
     "AttentionPooling",
     "AttentionRecurrent",
+    "DilatedStack",
     "MaxPooling",
     "MeanPooling",
     "MultiHeadAttention",
@@ -32,6 +36,7 @@ __all__ = [
     "NgramEmbedding",
     "Recurrent",
     "RecurrentStack",
+    "ReversibleNormalization",
     "WordDropout",
     "make_attention",
     *(layer.__name__ for layer in LAYERS.values()),
