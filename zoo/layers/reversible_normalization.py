@@ -18,9 +18,9 @@ class ReversibleNormalization(keras.layers.Layer):
         none      a = 0,                       b = 1
         last      a = the last observed x_t,   b = 1                     (Zeng et al., 2023, AAAI, NLinear)
         standard  a = mean x_t,                b² = mean (x_t − a)² + ε²  (Kim et al., 2022, ICLR, equations 1-3)
-        scale     a = 0,                       b = mean |x_t|            (Salinas et al., 2020, section 3.3)
+        scale     a = 0,                       b = mean abs(x_t)         (Salinas et al., 2020, section 3.3)
 
-    Means are over the observed steps. ε is 0.0001 of mean |x_t|, so that a window that does not change is forecast
+    Means are over the observed steps. ε is 0.0001 of mean abs(x_t), so that a window that does not change is forecast
     to stay nearly as it is. A window of zeros, or without an observation, has a = 0 and b = 1. There are no weights:
     the affine map that Kim et al. learn beside it is left out.
 

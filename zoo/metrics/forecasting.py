@@ -108,7 +108,7 @@ def crps_quantiles(actual, forecasts, quantiles) -> float:
         CRPS = ∫ 2·pinball(q) dq over q from 0 to 1 ≈ mean over the quantiles of 2·pinball(q)
 
     (Gneiting & Ranjan, 2011, JBES 29(3), equation 2.) The integral asks for many quantiles, evenly spread.
-    Divided by the mean of |actual| it is the mean weighted quantile loss.
+    Divided by the mean of abs(actual) it is the mean weighted quantile loss.
 
     Args:
         actual: (series, horizon) or (horizon,); nan is not counted.
