@@ -1,13 +1,12 @@
 """Likelihoods and paths against a computation in NumPy and float64, written from the paper's equations."""
 
-import json
-
 import keras
 import numpy as np
 import pytest
 from scipy import stats
 
 from tests.cells.references import REFERENCES
+from tests.models.saving import copies
 from zoo.errors import UserError
 from zoo.models import AutoregressiveForecaster
 from zoo.tasks.compiling import compiled
@@ -234,15 +233,9 @@ def test_dropout_is_for_training_alone():
 
 def test_saved_and_loaded_it_says_the_same(tmp_path):
     network = make(**NETWORKS["gru, one layer, all covariates"])
-    inputs, config = windows(network), network.get_config()
-    again = AutoregressiveForecaster.from_config(json.loads(json.dumps(config)))
-    again.build()
-    assert again.get_config() == config
-    assert [w.path for w in again.weights] == [w.path for w in network.weights]
-    assert len({w.path for w in network.weights}) == len(network.weights)
-    network.save(tmp_path / "network.keras")
-    loaded = keras.saving.load_model(tmp_path / "network.keras")
-    np.testing.assert_array_equal(array(loaded(inputs)), array(network(inputs)))
+    inputs = windows(network)
+    for copy in copies(network, tmp_path):
+        np.testing.assert_array_equal(array(copy(inputs)), array(network(inputs)))
 
 
 @pytest.mark.parametrize(

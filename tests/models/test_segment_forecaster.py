@@ -1,12 +1,11 @@
 """Forecasts against a computation in NumPy and float64, written from the paper's equations."""
 
-import json
-
 import keras
 import numpy as np
 import pytest
 
 from tests.cells import references
+from tests.models.saving import copies
 from zoo.errors import UserError
 from zoo.models import SegmentForecaster
 
@@ -220,19 +219,8 @@ def test_an_unknown_series_begins_in_the_middle_of_the_known_ones():
 
 
 def test_saved_and_loaded_it_says_the_same(network, tmp_path):
-    config = network.get_config()
-    again = SegmentForecaster.from_config(json.loads(json.dumps(config)))
-    again.build()
-    assert again.get_config() == config
-    assert [w.path for w in again.weights] == [w.path for w in network.weights]
-    assert len({w.path for w in network.weights}) == len(network.weights)
-    network.save_weights(tmp_path / "network.weights.h5")
-    again.load_weights(tmp_path / "network.weights.h5")
-    np.testing.assert_array_equal(array(again(GAPS)), array(network(GAPS)))
-    network.save(tmp_path / "network.keras")
-    loaded = keras.saving.load_model(tmp_path / "network.keras")
-    assert loaded.get_config() == config
-    np.testing.assert_array_equal(array(loaded(GAPS)), array(network(GAPS)))
+    for copy in copies(network, tmp_path):
+        np.testing.assert_array_equal(array(copy(GAPS)), array(network(GAPS)))
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,12 @@
 """Likelihoods against a computation in NumPy and float64, written from the papers' equations."""
 
-import json
-
 import keras
 import numpy as np
 import pytest
 
 from tests.cells import references
 from tests.layers import attention_references
+from tests.models.saving import copies
 from zoo.errors import UserError
 from zoo.models import RecurrentSequenceToSequence
 
@@ -193,16 +192,8 @@ def test_it_learns_to_copy_backwards():
 @pytest.mark.parametrize("options", [{}, {"attention": "none", "cell": "lstm", "label_smoothing": 0.1}])
 def test_saved_and_loaded_it_says_the_same(options, tmp_path):
     network = make(dropout=0.1, **options)
-    config = network.get_config()
-    again = RecurrentSequenceToSequence.from_config(json.loads(json.dumps(config)))
-    again.build()
-    assert again.get_config() == config
-    assert [w.path for w in again.weights] == [w.path for w in network.weights]
-    assert len({w.path for w in network.weights}) == len(network.weights)
-    network.save(tmp_path / "network.keras")
-    loaded = keras.saving.load_model(tmp_path / "network.keras")
-    assert loaded.get_config() == config
-    np.testing.assert_array_equal(array(loaded(PAIRS)), array(network(PAIRS)))
+    for copy in copies(network, tmp_path):
+        np.testing.assert_array_equal(array(copy(PAIRS)), array(network(PAIRS)))
 
 
 def test_it_works_in_half_precision():

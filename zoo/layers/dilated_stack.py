@@ -32,7 +32,7 @@ class DilatedStack(keras.layers.Layer):
         residual: whether blocks after the first are added to what they see.
         dropout: share of the features to drop between two layers, the same ones at all steps of a sequence.
         recurrent_dropout: of every cell; each of the d sequences draws its own.
-        seed: of the weights' and cells' draws.
+        seed: of all dropout masks.
 
     Raises:
         UserError: unknown cell, arguments that it refuses, or a dilation that is no positive integer.

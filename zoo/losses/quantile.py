@@ -38,3 +38,21 @@ class QuantileLoss(keras.losses.Loss):
     def get_config(self):
         """Return the arguments of `__init__`."""
         return {**super().get_config(), "quantiles": self.quantiles}
+
+
+def check_quantiles(name, quantiles):
+    """Return levels of quantiles as a list.
+
+    Args:
+        name: what the message begins with.
+        quantiles: they must rise between 0 and 1.
+
+    Raises:
+        UserError: they do not, or there are none.
+    """
+    quantiles = list(quantiles)
+    if not quantiles or any(low >= high for low, high in zip([0, *quantiles], [*quantiles, 1], strict=True)):
+        raise UserError(
+            f"{name}: quantiles must rise between 0 and 1, not {quantiles}: give (0.1, 0.5, 0.9), say"
+        )
+    return quantiles

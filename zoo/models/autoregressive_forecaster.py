@@ -46,7 +46,7 @@ class AutoregressiveForecaster(keras.Model):
         series: number of series that have an embedding; 0: none.
         embedding_dim: size of a series' embedding.
         conditioning_loss: whether the values of the window count too, each given those before it.
-        seed: of the weights' and dropout's draws.
+        seed: of dropout, and of all starting weights but the cells', which follow `keras.utils.set_random_seed`.
 
     Raises:
         UserError: an unknown cell or likelihood, or a number out of range.

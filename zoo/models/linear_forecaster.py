@@ -5,7 +5,7 @@ from keras import ops
 
 from zoo.cells.cell import linear
 from zoo.errors import UserError
-from zoo.models.segment_forecaster import DirectForecaster
+from zoo.models.direct_forecaster import DirectForecaster
 
 
 @keras.saving.register_keras_serializable(package="zoo")

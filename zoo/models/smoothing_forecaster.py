@@ -5,7 +5,7 @@ from keras import ops
 
 from zoo.errors import UserError, check_range
 from zoo.layers import DilatedStack
-from zoo.losses import QuantileLoss
+from zoo.losses import QuantileLoss, check_quantiles
 
 BLOCK = 32  # steps that are smoothed at once where no season limits them
 
@@ -52,7 +52,7 @@ class SmoothingForecaster(keras.Model):
         level_penalty: how much a level that turns costs; the paper has 50 to 100 for monthly and quarterly series.
         noise: standard deviation of what is added to x while training.
         dropout: share of the features to drop between two layers, the same ones at all steps of a series.
-        seed: of the weights' and other draws.
+        seed: of noise, dropout and all starting weights but the cells', which follow `keras.utils.set_random_seed`.
 
     Raises:
         UserError: an unknown cell, or a number out of range.
@@ -87,9 +87,7 @@ class SmoothingForecaster(keras.Model):
             raise UserError(f"{name}: period must be an integer of at least 0, or several, not {period!r}")
         config["dilations"] = [list(block) for block in dilations]
         if quantiles is not None:
-            config["quantiles"] = list(quantiles)
-            if any(low >= high for low, high in zip([0, *quantiles], [*quantiles, 1], strict=True)):
-                raise UserError(f"{name}: quantiles must rise between 0 and 1, not {quantiles!r}")
+            config["quantiles"] = check_quantiles(name, quantiles)
         check_range("level_penalty", level_penalty, 0)
         check_range("noise", noise, 0)
         # a name that does not count up: a preset's weights are found by their paths

@@ -119,7 +119,7 @@ class TranslationPreprocessor:
         text = clean(text)
         if not text:
             return []
-        if self._fits(text):  # several short sentences together: their context helps
+        if self._fits(text):  # also several short sentences: as one
             return [text]
         found: list[str] = []
         for sentence in filter(None, (part.strip() for part in _SENTENCE_END.split(text))):
