@@ -113,8 +113,7 @@ def test_parts_of_long_texts_lose_nothing_and_fit(preprocessor, name):
 
 
 def test_a_text_is_cut_at_the_best_place(preprocessor):
-    short = "Das ist gut. Ja."
-    assert preprocessor.parts(short) == [short]  # it fits as it is
+    assert preprocessor.parts("Das ist gut. Ja.") == ["Das ist gut.", "Ja."]
     wide = TranslationPreprocessor(preprocessor.model, max_length=30)
     assert wide.parts(f"{TEXTS[0]} {TEXTS[1]} {TEXTS[5]}") == [TEXTS[0], TEXTS[1], TEXTS[5]]
     quoted = wide.parts(f"„{TEXTS[0]}“ “{TEXTS[1]}” ({TEXTS[5]}) Ja.")
@@ -126,6 +125,26 @@ def test_a_text_is_cut_at_the_best_place(preprocessor):
     clauses = preprocessor.parts("der Hund läuft; die Katze schläft: alles ist gut")
     assert clauses[0] == "der Hund läuft;"
     assert "die Katze schläft:" in clauses[1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Dr. Hund", "Hr. und Fr. Tag", "am 3. Tag", "J. S. Bach", "z.B. Katze", "z. B. Katze", "(Mr. Hund)",
+        "5 a.m. Dann", "U.S. Army", "Nr. Xa", "gut. und", "4.5", "so ... gut", "„Dr. Hund“",
+    ],
+)  # fmt: skip
+def test_an_abbreviation_ends_no_sentence(preprocessor, text):
+    wide = TranslationPreprocessor(preprocessor.model, max_length=60)
+    assert wide.parts(f"{text}. Ja.") == [f"{text}.", "Ja."]
+
+
+@pytest.mark.parametrize(
+    "text", ["So am I.", "No.", "im Jahr 1990.", "„Ja.“", "(Ja.)", "Ja!", "Ja?!", "Ja …", "Das MDR.", "Ändr."]
+)
+def test_a_sentence_ends_with_its_sign(preprocessor, text):
+    wide = TranslationPreprocessor(preprocessor.model, max_length=60)
+    assert wide.parts(f"{text} Gut.") == [text, "Gut."]
 
 
 def test_ten_thousand_words_are_quick(preprocessor):

@@ -24,12 +24,29 @@ _CHARACTERS = dict.fromkeys(map(ord, _VANISH)) | dict.fromkeys(_SPACES, " ")
 _SENTENCE_END = re.compile(  # a closing quotation mark (German has “ and «) or bracket may follow the sign
     r"""(?:(?<=[.!?…])|(?<=[.!?…]["'»«”“’‘)\]]))\s+(?=[^\s\d,;.!?a-zà-öø-ÿ])|(?<=[。！？])"""
 )
+_ABBREVIATION = re.compile(  # what stands before a full stop that ends no sentence; "I" is a word in English
+    r"""(?<![^\s("'„“”‘’«»\[])
+    (?: \d{1,2} | (?!I\.)[^\W\d_] | (?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,3}
+      | Mr | Mrs | Ms | Mx | Dr | Drs | Prof | St | Ste | Sr | Jr | Gen | Col | Capt | Lt | Sgt | Rev | Gov | Sen
+      | Mt | vs | Vol | Fig | Hr | Hrn | Fr | Frl | Nr | Bd | Abb | Tel | bzw | ca | vgl | evtl | ggf | inkl | sog
+      | Sra | Srta | Dra | Mme | Mlle | Mgr )\.$""",
+    re.VERBOSE,
+)
 _BREAKS = ("；;:：—–", ",，、", None)  # where a sentence that is too long is cut: the best place first
 
 
 def clean(text: str) -> str:
     """Return `text` in Unicode's form NFC, control characters and runs of white space as one space each."""
     return " ".join(unicodedata.normalize("NFC", text.translate(_CHARACTERS)).split())
+
+
+def _sentences(text: str) -> list[str]:
+    found, start = [], 0
+    for gap in _SENTENCE_END.finditer(text):
+        if not _ABBREVIATION.search(text, max(start, gap.start() - 20), gap.start()):
+            found.append(text[start : gap.start()])
+            start = gap.end()
+    return [sentence for sentence in (*found, text[start:]) if sentence]
 
 
 class TranslationPreprocessor:
@@ -40,8 +57,7 @@ class TranslationPreprocessor:
 
     Args:
         model: a SentencePiece model as bytes, as `train` makes it.
-        max_length: the most ids of a sentence, its end included; longer texts are cut into parts to be
-            translated one by one.
+        max_length: the most ids of a sentence, its end included; `parts` cuts longer ones.
 
     Raises:
         UserError: `model` is not a SentencePiece model of this kind, or `max_length` is below 4.
@@ -112,17 +128,13 @@ class TranslationPreprocessor:
     def parts(self, text: str) -> list[str]:
         """Return the sentences of a text, each short enough for `max_length` ids; none of a blank text.
 
-        A sentence ends with its sign before a space and something that may begin one. One that is still too long is
-        cut behind a semicolon, colon or dash, else behind a comma, else between words; a word that is too long,
-        between letters.
+        A sentence ends with its sign before a space and something that may begin one, but not with a common
+        abbreviation ("Dr.", "z.B."), a letter ("J.") or a number of one or two digits ("3. Oktober"). One that is too
+        long is cut behind a semicolon, colon or dash, else behind a comma, else between words; a word that is too
+        long, between letters.
         """
-        text = clean(text)
-        if not text:
-            return []
-        if self._fits(text):  # also several short sentences: as one
-            return [text]
         found: list[str] = []
-        for sentence in filter(None, (part.strip() for part in _SENTENCE_END.split(text))):
+        for sentence in _sentences(clean(text)):
             found += self._short(sentence, 0)
         return found
 

@@ -128,8 +128,8 @@ class Translator(Task):
     ) -> list[str] | list[list[Translation]]:
         """Return the translation of each text, in their order.
 
-        A text of more ids than the preprocessor's `max_length` is cut into sentences, which are translated one by one
-        and joined again.
+        A text is cut into its sentences, which are translated one by one and joined again; a sentence of more ids than
+        the preprocessor's `max_length`, into shorter parts.
 
         Args:
             texts: raw texts, none of them blank.
