@@ -7,8 +7,10 @@ import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields
+from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import Parameter, signature
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -29,7 +31,7 @@ app = typer.Typer(
     PRESET is the name of a shipped preset, a preset folder or a run folder. SOURCE is tfds:NAME, a CSV,
     TSV or JSONL file (plain, .gz or .xz), a folder with a sub-folder of texts for each label, two files
     FILE,FILE of sentences and their translations, CORPUS:PATH for a corpus that the application knows, or
-    builtin.""",
+    builtin, of which an application may have several: builtin:NAME.""",
 )
 
 Preset = Annotated[
@@ -46,42 +48,6 @@ Set = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="Change a number of the recipe; may be repeated."),
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Everything random follows from it.")]
-TextColumn = Annotated[
-    str | None, typer.Option(metavar="NAME", help="The column of the texts.  [default: text]")
-]
-LabelColumn = Annotated[
-    str | None, typer.Option(metavar="NAME", help="The column of the labels.  [default: label]")
-]
-LabelSeparator = Annotated[
-    str | None,
-    typer.Option(metavar="TEXT", help="What stands between the labels of a text, if it may have any number."),
-]
-SourceColumn = Annotated[
-    str | None, typer.Option(metavar="NAME", help="The column to translate from.  [default: source]")
-]
-TargetColumn = Annotated[
-    str | None, typer.Option(metavar="NAME", help="The column of the translations.  [default: target]")
-]
-SourceLanguage = Annotated[
-    str | None, typer.Option(metavar="LANGUAGE", help="What is translated from, such as de.")
-]
-TargetLanguage = Annotated[
-    str | None, typer.Option(metavar="LANGUAGE", help="What is translated into, such as en.")
-]
-Beam = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help="Hypotheses of a translation that are followed at once; 1: greedy.  [default: 5]"
-    ),
-]
-LengthPenalty = Annotated[
-    float | None,
-    typer.Option(min=0.0, help="The higher, the less short translations are preferred.  [default: 1]"),
-]
-CoveragePenalty = Annotated[
-    float | None,
-    typer.Option(min=0.0, help="The higher, the more of a text must be attended to.  [default: 0]"),
-]
 Validation = Annotated[
     str | None,
     typer.Option(metavar="SOURCE", help="What the model is chosen by; by default a part of the data."),
@@ -93,6 +59,108 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Json = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Write JSON here; - prints it, and it alone.")
 ]
+
+
+def _levels(given: str) -> tuple[float, ...]:
+    """Read shares between 0 and 1 with commas between, or `none`."""
+    if given.lower() == "none":
+        return ()
+    try:
+        levels = tuple(float(share) for share in given.split(","))
+    except ValueError:
+        levels = (0.0,)
+    if not all(0 < level < 1 for level in levels) or len(set(levels)) < len(levels):
+        raise typer.BadParameter(f"found {given!r}; give shares between 0 and 1, such as 0.8,0.95, or none")
+    return levels
+
+
+def _words(metavar: str, help_: str) -> Any:
+    return Annotated[str | None, typer.Option(metavar=metavar, help=help_)]
+
+
+# Options that not every application takes; which ones, COLUMNS and ANSWERING in its options say, with the defaults.
+COLUMNS = {
+    "text_column": _words("NAME", "The column of the texts.  [default: text]"),
+    "label_column": _words("NAME", "The column of the labels.  [default: label]"),
+    "label_separator": _words("TEXT", "What stands between the labels of a text, if it may have any number."),
+    "source_column": _words("NAME", "The column to translate from.  [default: source]"),
+    "target_column": _words("NAME", "The column of the translations.  [default: target]"),
+    "source_language": _words("LANGUAGE", "What is translated from, such as de."),
+    "target_language": _words("LANGUAGE", "What is translated into, such as en."),
+    "time": _words("NAME", "The column of the times of series.  [default: found by its name]"),
+    "value": _words("NAME", "The column of the values.  [default: found; or a column for each series]"),
+    "series": _words("NAME", "The column of the series' names.  [default: found by its name]"),
+    "frequency": _words("STEP", "From time to time, such as h, 15min, D, MS.  [default: found by the times]"),
+}
+OF_SERIES = {name: COLUMNS[name] for name in ("time", "value", "series", "frequency")}
+ANSWERING = {
+    "beam": Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Hypotheses of a translation that are followed at once; 1: greedy.  [default: 5]"
+        ),
+    ],
+    "length_penalty": Annotated[
+        float | None,
+        typer.Option(min=0.0, help="The higher, the less short translations are preferred.  [default: 1]"),
+    ],
+    "coverage_penalty": Annotated[
+        float | None,
+        typer.Option(min=0.0, help="The higher, the more of a text must be attended to.  [default: 0]"),
+    ],
+    "horizon": Annotated[
+        int | None,
+        typer.Option(min=1, help="Steps of a series to forecast.  [default: as many as were trained]"),
+    ],
+    "levels": Annotated[
+        Any,
+        typer.Option(
+            metavar="SHARES",
+            parser=_levels,
+            help="The shares of values that intervals of a forecast are to hold, or none.  [default: 0.8,0.95]",
+        ),
+    ],
+}
+DRAWING = {
+    "n_best": Annotated[
+        int | None, typer.Option(min=1, help="Give so many translations: number, score, translation.")
+    ],
+    "temperature": Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Draw translations at random; below 1, probable ones more often."),
+    ],
+    "seed": Annotated[
+        int | None, typer.Option(min=0, max=2**31 - 1, help="What is drawn follows from it.  [default: 0]")
+    ],
+}
+Given = dict[str, Any]
+
+
+def _gathering(**groups: Mapping[str, Any]) -> Callable[[Callable], Callable]:
+    """Give a command the options of groups, name -> annotation; it gets what was given of each as a dictionary."""
+
+    def decorate(command: Callable) -> Callable:
+        @wraps(command)
+        def gathered(**given: Any) -> Any:
+            parts = {group: {name: given.pop(name) for name in options} for group, options in groups.items()}
+            return command(**given, **parts)
+
+        plain = signature(command)
+        gathered.__signature__ = plain.replace(
+            parameters=[
+                own.replace(kind=Parameter.KEYWORD_ONLY)
+                for name, parameter in plain.parameters.items()
+                for own in (
+                    [Parameter(each, Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+                     for each, kind in groups[name].items()]
+                    if name in groups
+                    else [parameter]
+                )
+            ]
+        )  # fmt: skip
+        return gathered
+
+    return decorate
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -191,6 +259,7 @@ def info(preset: Preset) -> None:
 
 
 @app.command()
+@_gathering(columns=COLUMNS)
 def train(
     application: Annotated[
         str, typer.Argument(metavar="APPLICATION", help="`zoo list applications` lists them.")
@@ -200,13 +269,8 @@ def train(
     out: Out,
     set_: Set = None,
     seed: Seed = 0,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    label_separator: LabelSeparator = None,
-    source_column: SourceColumn = None,
-    target_column: TargetColumn = None,
-    source_language: SourceLanguage = None,
-    target_language: TargetLanguage = None,
+    *,
+    columns: Given,
     validation: Validation = None,
     no_report: NoReport = False,
     quiet: Quiet = False,
@@ -217,17 +281,7 @@ def train(
     """
     options = catalogue.application(application)
     chosen = recipes.override(recipes.get(_part(application, "recipes").RECIPES, recipe), set_ or [])
-    columns = _columns(
-        options,
-        {},
-        text_column=text_column,
-        label_column=label_column,
-        label_separator=label_separator,
-        source_column=source_column,
-        target_column=target_column,
-        source_language=source_language,
-        target_language=target_language,
-    )
+    columns = _columns(options, {}, **columns)
     given = {"seed": seed, "validation": validation, **columns}
     _check_sources(application, data, validation)
     said = {"command": "train", "application": application, "data": data, **given, **recipes.to_dict(chosen)}
@@ -235,6 +289,7 @@ def train(
 
 
 @app.command()
+@_gathering(columns={"text_column": COLUMNS["text_column"]})
 def pretrain(
     application: Annotated[
         str, typer.Argument(metavar="APPLICATION", help="`zoo list applications` lists them.")
@@ -244,7 +299,8 @@ def pretrain(
     out: Out,
     set_: Set = None,
     seed: Seed = 0,
-    text_column: TextColumn = None,
+    *,
+    columns: Given,
     quiet: Quiet = False,
 ) -> None:
     """Train a language model on texts without labels, for `zoo train ... --set pretrained=DIR` to start from.
@@ -256,7 +312,7 @@ def pretrain(
     if not known:
         raise UserError(f"pretrain: the application {application} has nothing to pre-train")
     chosen = recipes.override(recipes.get(known, recipe), set_ or [])
-    given = {"seed": seed, **_columns(options, {}, text_column=text_column)}
+    given = {"seed": seed, **_columns(options, {}, **columns)}
     _check_sources(application, data)
     said = {
         "command": "pretrain",
@@ -269,6 +325,7 @@ def pretrain(
 
 
 @app.command()
+@_gathering(columns=COLUMNS)
 def finetune(
     preset: Preset,
     data: Source,
@@ -293,13 +350,8 @@ def finetune(
     ] = None,
     set_: Set = None,
     seed: Seed = 0,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    label_separator: LabelSeparator = None,
-    source_column: SourceColumn = None,
-    target_column: TargetColumn = None,
-    source_language: SourceLanguage = None,
-    target_language: TargetLanguage = None,
+    *,
+    columns: Given,
     validation: Validation = None,
     no_report: NoReport = False,
     quiet: Quiet = False,
@@ -309,17 +361,7 @@ def finetune(
     Started again with the same arguments after a kill, it goes on. It prints the folder of the new preset.
     """
     saved, options = _find(preset)
-    columns = _columns(
-        options,
-        saved.config,
-        text_column=text_column,
-        label_column=label_column,
-        label_separator=label_separator,
-        source_column=source_column,
-        target_column=target_column,
-        source_language=source_language,
-        target_language=target_language,
-    )
+    columns = _columns(options, _told(saved), **columns)
     numbers = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -366,6 +408,7 @@ def _fit(
 
 
 @app.command()
+@_gathering(answering=ANSWERING, columns=COLUMNS)
 def evaluate(
     preset: Preset,
     data: Source,
@@ -377,35 +420,20 @@ def evaluate(
         Path | None, typer.Option("--out", metavar="DIR", help="Write a report with pictures here.")
     ] = None,
     baselines: Annotated[
-        bool, typer.Option("--baselines", help="Fit baselines to the data's split train, for the report.")
+        bool,
+        typer.Option(
+            "--baselines",
+            help="Fit baselines for the report: to the data's split train, or to each series up to its forecast.",
+        ),
     ] = False,
-    beam: Beam = None,
-    length_penalty: LengthPenalty = None,
-    coverage_penalty: CoveragePenalty = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    label_separator: LabelSeparator = None,
-    source_column: SourceColumn = None,
-    target_column: TargetColumn = None,
-    source_language: SourceLanguage = None,
-    target_language: TargetLanguage = None,
+    *,
+    answering: Given,
+    columns: Given,
 ) -> None:
     """Measure a preset on data."""
     saved, options = _find(preset)
-    columns = _columns(
-        options,
-        saved.config,
-        text_column=text_column,
-        label_column=label_column,
-        label_separator=label_separator,
-        source_column=source_column,
-        target_column=target_column,
-        source_language=source_language,
-        target_language=target_language,
-    )
-    answering = _answering(
-        options, beam=beam, length_penalty=length_penalty, coverage_penalty=coverage_penalty
-    )
+    columns = _columns(options, _told(saved), **columns)
+    answering = _answering(options, **answering)
     if json not in (None, "-"):
         outputs.check_new(Path(json))
     if baselines and find_spec(f"applications.{options.NAME}.baselines") is None:
@@ -414,15 +442,16 @@ def evaluate(
         outputs.check_folder(out)
     elif baselines:
         raise UserError("--baselines: they stand in the report: give --out too")
-    if baselines and (split != "test" or Path(data).exists()):
+    of_texts = options.ANSWERS == "texts"
+    if baselines and of_texts and (split != "test" or Path(data).exists()):
         raise UserError(
             "--baselines: they learn from the split train of a corpus: give one, and --split test"
         )
     backend.check()
     source = _part(options.NAME, "data")
     dataset = source.load(data, split, **columns)
-    fitted = {}
-    if baselines:
+    fitted = {"baselines": True} if baselines else {}
+    if baselines and of_texts:
         fitted["train"], fitted["validation"] = source.load_training(data, **columns)
     task = _load(saved)
     report = _part(options.NAME, "report")
@@ -443,12 +472,17 @@ def evaluate(
 
 
 @app.command()
+@_gathering(answering=ANSWERING | DRAWING, columns=OF_SERIES)
 def predict(
     preset: Preset,
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="What to ask about.")] = None,
     input_: Annotated[
         Path | None,
-        typer.Option("--input", metavar="FILE", help="Texts: .txt, one a line, or CSV, TSV, JSONL."),
+        typer.Option(
+            "--input",
+            metavar="FILE",
+            help="Texts: .txt, one a line, or CSV, TSV, JSONL. Or a table of series.",
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -459,7 +493,7 @@ def predict(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Draw the probabilities, or the attention of one text (also as .json): .png, .svg or .pdf.",
+            help="Draw probabilities, the attention of one text (also as .json), or forecasts: .png, .svg or .pdf.",
         ),
     ] = None,
     text_column: Annotated[
@@ -477,42 +511,50 @@ def predict(
             "--interactive", help="Answer each line that is typed, or piped in, until its end or `exit`."
         ),
     ] = False,
-    beam: Beam = None,
-    n_best: Annotated[
-        int | None, typer.Option(min=1, help="Give so many translations: number, score, translation.")
-    ] = None,
-    length_penalty: LengthPenalty = None,
-    coverage_penalty: CoveragePenalty = None,
-    temperature: Annotated[
-        float | None,
-        typer.Option(min=0.0, help="Draw translations at random; below 1, probable ones more often."),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, max=2**31 - 1, help="What is drawn follows from it.  [default: 0]")
-    ] = None,
+    *,
+    answering: Given,
+    columns: Given,
     quiet: Quiet = False,
 ) -> None:
-    """Answer for each text, in order.
+    """Answer for each text, in order; or forecast each series of a table.
 
-    Printed is a line for each (label, probability and text with tabs between, or the translation) unless
-    --output or --json is given. A file may be larger than memory: it is checked whole, then read, answered
-    and written a block at a time.
+    Printed is a line for each text (label, probability and text with tabs between, or the translation), or a table of
+    forecasts as CSV, unless --output or --json is given. A file of texts may be larger than memory: it is checked
+    whole, then read, answered and written a block at a time.
     """
     from applications.core import stream  # late: NumPy comes with it
 
     saved, options = _find(preset)
     part = _part(options.NAME, "predict")
+    answering = _answering(options, **answering)
+    of_texts = {
+        "text_column": text_column,
+        "id_column": id_column,
+        "no_text": no_text or None,
+        "interactive": interactive or None,
+    }
+    if options.ANSWERS == "tables":
+        _known(options, (), of_texts)
+        columns = _columns(options, {}, **columns)
+        if texts or input_ is None:
+            raise UserError(f"predict: the application {options.NAME} answers a table: give one by --input")
+        writers = _writers(part, output, json, plot)
+        series = part.read(input_, saved.preprocessor, **columns)
+        task = _load(saved)
+        began = time.perf_counter()
+        with ExitStack() as stack:
+            picture = plot and stack.enter_context(outputs.new_file(plot))
+            sinks = [stack.enter_context(writer) for writer in writers]
+            answer = part.answer(task, series, **answering)
+            if picture:
+                part.draw(task, [answer], len(answer), picture)
+            for sink in sinks:
+                sink([answer])
+        if not quiet:
+            _note(f"{len(answer):,} series in {time.perf_counter() - began:.1f} s")
+        return
     first = next(iter(options.COLUMNS))
-    column = _columns(options, {}, **{first: text_column})[first]
-    answering = _answering(
-        options,
-        beam=beam,
-        n_best=n_best,
-        length_penalty=length_penalty,
-        coverage_penalty=coverage_penalty,
-        temperature=temperature,
-        seed=seed,
-    )
+    column = _columns(options, {}, **{first: text_column}, **columns)[first]
     if interactive:
         if texts or input_ or output or json or plot or text_column or id_column:
             raise UserError(
@@ -528,13 +570,7 @@ def predict(
         raise UserError("--id-column: is a column of a file: give --input")
     if plot is not None and no_text:
         raise UserError("--no-text: --plot draws the texts: leave out one of them")
-    listed = None if json in (None, "-") else Path(json)
-    if listed is not None and listed == output:
-        raise UserError(f"{output}: is given to --output and to --json: choose two names")
-    for path, suffixes in ((output, part.FORMATS), (plot, part.PICTURES), (listed, ())):
-        if path is not None:
-            outputs.check_new(path, suffixes)
-    backend.check()
+    writers = _writers(part, output, json, plot)
 
     def rows():
         return ((text, {}) for text in texts) if texts else stream.read_rows(input_, column, id_column or ())
@@ -542,14 +578,7 @@ def predict(
     total = sum(1 for _ in rows())  # every fault of the file is told before anything slow is done
     part.check(texts or (), total, drawn=plot is not None)
     task = _load(saved)
-    writers = []
-    if output is not None:
-        writers.append(stream.writing_file(output, part.FORMATS[output.suffix.lower()]))
-    if listed is not None:
-        writers.append(stream.writing_file(listed, part.FORMATS[".json"]))
-    printed = json == "-" or not writers
-    if printed:
-        writers.append(stream.writing(_print, part.FORMATS[".txt" if json is None else ".json"]))
+    printed = json == "-" or (output is None and json is None)
     hidden = quiet or total < 500 or not sys.stderr.isatty() or (printed and sys.stdout.isatty())
     began = time.perf_counter()
     with ExitStack() as stack:
@@ -565,6 +594,28 @@ def predict(
     if input_ is not None and not quiet:
         seconds = time.perf_counter() - began
         _note(f"{total:,} texts in {seconds:.1f} s: {total / seconds:,.0f} texts/s")
+
+
+def _writers(part: ModuleType, output: Path | None, json: str | None, plot: Path | None) -> list[Any]:
+    """Check what is to be written, and return what writes answers: into files, or else on standard output."""
+    from applications.core import stream
+
+    listed = None if json in (None, "-") else Path(json)
+    if listed is not None and listed == output:
+        raise UserError(f"{output}: is given to --output and to --json: choose two names")
+    for path, suffixes in ((output, part.FORMATS), (plot, part.PICTURES), (listed, ())):
+        if path is not None:
+            outputs.check_new(path, suffixes)
+    backend.check()
+    writers = []
+    if output is not None:
+        writers.append(stream.writing_file(output, part.FORMATS[output.suffix.lower()]))
+    if listed is not None:
+        writers.append(stream.writing_file(listed, part.FORMATS[".json"]))
+    if json == "-" or not writers:
+        plain = next(iter(part.FORMATS))  # lines of text, or CSV of tables
+        writers.append(stream.writing(_print, part.FORMATS[plain if json is None else ".json"]))
+    return writers
 
 
 @contextmanager
@@ -685,6 +736,11 @@ def _part(application: str, name: str) -> ModuleType:
     return import_module(f"applications.{application}.{name}")
 
 
+def _told(saved: "zoo.presets.Preset") -> dict[str, Any]:
+    """Return what a preset says, of how data are read among other things."""
+    return {**saved.preprocessor, **saved.config}
+
+
 def _columns(options: ModuleType, config: Mapping[str, Any], **given: str | None) -> dict[str, str]:
     """Return how to read data: what is given, else what a preset's `config` or the application says."""
     for name, value in _known(options, options.COLUMNS, given).items():
@@ -723,7 +779,8 @@ def _check_sources(application: str, *given: str | None) -> None:
     parse = import_module("applications.core.sources").parse
     for source in given:
         if source is not None:
-            parse(source, _part(application, "data").CORPORA)
+            known = _part(application, "data")
+            parse(source, known.CORPORA, getattr(known, "SAMPLES", ()))
 
 
 def _print(text: str) -> None:

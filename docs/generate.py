@@ -32,11 +32,30 @@ NUMBERS = {
         "bleu_unseen": ("BLEU without pairs seen in training", "{:.2f}"),
         "chrf": ("chrF", "{:.2f}"),
     },
+    "forecasting": {
+        "owa": ("OWA", "{:.3f}"),
+        "mse": ("MSE, as published tables have it", "{:.3f}"),
+        "coverage_80": ("in 80% intervals", "{:.1%}"),
+        "coverage_95": ("in 95% intervals", "{:.1%}"),
+    },
 }
+
+# Data sets of forecasting: what the files of their measurements are called after, by their name.
+ETT = {"ETTh1": "etth1", "ETTm1": "ettm1"}
+M4 = {"M4 Hourly": "m4_hourly", "M4 Weekly": "m4_weekly"}
+# Columns of their tables: the key of a measurement, the heading, the format.
+ERRORS = {
+    **{f"mse_{steps}": (f"{steps} steps", ".3f") for steps in (96, 192, 336, 720)},
+    "mse": ("mean MSE", ".3f"),
+    "mae": ("mean MAE", ".3f"),
+}
+COMPETITION = {"smape": ("sMAPE", ".2f"), "mase": ("MASE", ".3f"), "owa": ("OWA", ".3f")}
+COVERAGE = {"coverage_80": ("in 80% intervals", ".1%"), "coverage_95": ("in 95% intervals", ".1%")}
 
 # Columns of the table of times, of the first shape: the key of a measurement, the format.
 MORE = {"first_step_s": ".2f", "peak_mb": ".0f"}
 NOT_YET = "Not measured yet."
+NOT_OURS = ("set_fit_request", "set_score_request")  # that scikit-learn writes into its estimators
 
 
 # --- cells -----------------------------------------------------------------------------------------------
@@ -276,6 +295,44 @@ def bleu_table(corpus: str, unseen: bool = False) -> str:
     return "\n".join(lines) if found else NOT_YET
 
 
+def ett_table() -> str:
+    """Return the table of errors on the test splits of ETT."""
+    return forecasts_table(ETT, ERRORS | COVERAGE)
+
+
+def m4_table() -> str:
+    """Return the table of errors on the test splits of M4."""
+    return forecasts_table(M4, COMPETITION | COVERAGE)
+
+
+def forecasts_table(sets: Mapping[str, str], columns: Mapping[str, tuple[str, str]]) -> str:
+    """Return the table of what `zoo evaluate --json` wrote of the seeds of a recipe, and their mean and deviation.
+
+    Args:
+        sets: the files of a data set are `forecasting_<set>_seed_<seed>.json`; those that are not there are left out.
+        columns: key of a measurement -> heading and format.
+    """
+    heads = [heading for heading, _ in columns.values()]
+    lines = [f"| data | seed | {' | '.join(heads)} |", "| --- | --- |" + " ---: |" * len(heads)]
+    for name, file in sets.items():
+        paths = sorted((ROOT / "docs" / "measured").glob(f"forecasting_{file}_seed_*.json"))
+        found = {path.stem.rpartition("_")[2]: _measured(path.stem) for path in paths}
+        rows = {
+            seed: [f"{one[key]:{form}}" for key, (_, form) in columns.items()] for seed, one in found.items()
+        }
+        if len(found) > 1:
+            both = {
+                key: [statistics.mean(each), statistics.stdev(each)]
+                for key in columns
+                if (each := [one[key] for one in found.values()])
+            }
+            rows["mean ± sd"] = [
+                " ± ".join(f"{x:{columns[key][1]}}" for x in pair) for key, pair in both.items()
+            ]
+        lines += [f"| {name} | {seed} | {' | '.join(cells)} |" for seed, cells in rows.items()]
+    return "\n".join(lines) if len(lines) > 2 else NOT_YET
+
+
 def translation_speed_table() -> str:
     """Return the table of what `scripts/speed.py` wrote of Multi30k's test sentences, a row a backend."""
     lines = [
@@ -394,7 +451,10 @@ def reference_page(package: str) -> str:
     lines = [f"# `{package}`"]
     for module in public_modules(package):
         own = [] if module == package else ["", f"## `{module.removeprefix(package + '.')}`"]
-        directive = f".. automodule:: {module}\n   :members:\n   :show-inheritance:\n   :ignore-module-all:"
+        directive = (
+            f".. automodule:: {module}\n   :members:\n   :show-inheritance:\n   :ignore-module-all:\n"
+            f"   :exclude-members: {', '.join(NOT_OURS)}"
+        )
         lines += [*own, "", "```{eval-rst}", directive, "```"]
     return "\n".join(lines) + "\n"
 
@@ -434,6 +494,7 @@ BLOCKS = {  # file -> its generated blocks
         "others": speed_others_table,
         "times": speed_times_table,
     },
+    "applications/forecasting/README.md": {"ett": ett_table, "m4": m4_table},
     "applications/sentiment/README.md": {
         "imdb": imdb_accuracy_table,
         "accuracy": sst2_accuracy_table,

@@ -78,6 +78,14 @@ EXCEPTIONS = {
         "zoo.tasks",
         "sacrebleu",
     ): "BLEU and chrF are what translators are chosen by; imported there, at its first use",
+    (
+        "zoo.tasks",
+        "pandas",
+    ): "forecasters are given tables and answer with tables; imported there, at its first use",
+    (
+        "zoo.tasks",
+        "sklearn",
+    ): "an estimator of scikit-learn inherits from it; its file is imported when it is asked for",
     ("applications.core", "keras"): "starts the backend quietly and tells its versions",
     ("applications.core", "applications"): "lists the folders of applications; it imports none by name",
     **{

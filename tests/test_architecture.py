@@ -77,7 +77,7 @@ def write(root: Path, files: dict[str, str]) -> Path:
         ("zoo/models/classifier.py", "from zoo.tasks import fitting", "imports zoo.tasks.fitting"),
         ("zoo/tasks/fitting.py", "import tensorflow as tf", "imports tensorflow at once"),
         ("zoo/tasks/fitting.py", "from zoo.inspect import trace", "imports zoo.inspect.trace"),
-        ("zoo/tasks/fitting.py", "def f():\n    import pandas", "imports pandas"),
+        ("zoo/tasks/fitting.py", "def f():\n    import scipy", "imports scipy"),
         ("zoo/inspect/trace.py", "import matplotlib.pyplot as plt", "imports matplotlib.pyplot at once"),
         ("zoo/tasks/fitting.py", "from applications.core import plots", "imports applications.core.plots"),
         (

@@ -14,6 +14,7 @@ import zoo
 from zoo.errors import UserError, unknown
 
 NAMES = ("tensorflow", "jax", "torch")
+_QUIET = "3"  # level of TensorFlow's C++ log
 
 # What TensorFlow 2.21 writes about itself while it is imported, whatever its log level is.
 _NOTE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|I0000 ")
@@ -40,17 +41,14 @@ def starting(*modules: str) -> Iterator[None]:
 
     Keras imports TensorFlow on every backend, at the latest when it builds a layer that it serialises: do
     that in the block. TensorFlow's C++ log is turned off, unless the environment sets
-    `TF_CPP_MIN_LOG_LEVEL`: then nothing is held back.
+    `TF_CPP_MIN_LOG_LEVEL` to another level: then nothing is held back.
 
     Raises:
         UserError: as `check` does.
     """
     check()
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        notes = nullcontext()
-    else:
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-        notes = _without_notes()
+    quiet = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _QUIET) == _QUIET
+    notes = _without_notes() if quiet else nullcontext()
     with notes:
         for module in ("keras", *modules):
             import_module(module)

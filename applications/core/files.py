@@ -67,26 +67,32 @@ def read_table(
     yield from reader(path, list(dict.fromkeys(columns)), [name for name in optional if name not in columns])
 
 
-def _csv_rows(path: Path, columns: Sequence[str], optional: Sequence[str]) -> Iterator:
+def read_csv(path: Path, separator: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """Yield `(line number, fields)` of the rows of a CSV file, streaming; those of a blank line are none.
+
+    Raises:
+        SourceError: no such file, not text in UTF-8, or quotation marks that do not match.
+    """
     csv.field_size_limit(max(csv.field_size_limit(), lines.MAX_LINE))
-    reader = csv.reader((line for _, line in lines.read_lines(path, SourceError)), strict=True)
+    text = (line for _, line in lines.read_lines(path, SourceError))
+    reader = csv.reader(text, delimiter=separator, strict=True)
+    while True:
+        start = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as fault:
+            raise SourceError(
+                f"{path}:{start}: not valid CSV ({fault}): put a field that holds a separator, a line break or a "
+                "quotation mark in quotation marks, and double those inside it"
+            ) from None
+        yield start, row
 
-    def rows() -> Iterator[tuple[int, list[str]]]:
-        while True:
-            start = reader.line_num + 1
-            try:
-                row = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as fault:
-                raise SourceError(
-                    f"{path}:{start}: not valid CSV ({fault}): put a field that holds a comma, a line break "
-                    "or a quotation mark in quotation marks, and double those inside it"
-                ) from None
-            yield start, row
 
+def _csv_rows(path: Path, columns: Sequence[str], optional: Sequence[str]) -> Iterator:
     remedy = "put a field that holds a comma or a line break in quotation marks"
-    return _select(path, rows(), columns, optional, remedy)
+    return _select(path, read_csv(path), columns, optional, remedy)
 
 
 def _tsv_rows(path: Path, columns: Sequence[str], optional: Sequence[str]) -> Iterator:

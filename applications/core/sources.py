@@ -7,7 +7,15 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from applications.core.datasets import TextDataset, require_classes, split_validation
-from applications.core.files import KINDS, SourceError, bare_suffix, read_folder, read_lines, read_table
+from applications.core.files import (
+    KINDS,
+    SourceError,
+    bare_suffix,
+    read_csv,
+    read_folder,
+    read_lines,
+    read_table,
+)
 from applications.core.splits import find_split, no_split, select_split, split_name
 from applications.core.tfds import read_tfds, tfds_languages, tfds_splits
 from zoo.errors import unknown
@@ -21,6 +29,7 @@ __all__ = [
     "find_split",
     "no_split",
     "parse",
+    "read_csv",
     "read_folder",
     "read_lines",
     "read_table",
@@ -36,29 +45,37 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Source:
-    """Where data comes from: `kind` is "builtin", "tfds", "path", "files" or a corpus; `value` is what follows."""
+    """Where data comes from: `kind` is "builtin", "tfds", "path", "files" or a corpus; `value` is what follows.
+
+    Of `builtin` that is the name of a sample, "" where an application has a single one.
+    """
 
     kind: str
     value: str
 
     def __str__(self) -> str:
-        plain = {"builtin": "builtin", "path": self.value, "files": self.value}
-        return plain.get(self.kind, f"{self.kind}:{self.value}")
+        if self.kind in ("path", "files"):
+            return self.value
+        return f"{self.kind}:{self.value}" if self.value else self.kind
 
 
-def parse(source: str, corpora: Sequence[str] = ()) -> Source:
-    """Read a SOURCE: `builtin`, `tfds:NAME[/CONFIG]`, `CORPUS:PATH`, `FILE,FILE` or the path of a file or folder.
+def parse(source: str, corpora: Sequence[str] = (), samples: Sequence[str] = ()) -> Source:
+    """Read a SOURCE: `builtin[:NAME]`, `tfds:NAME[/CONFIG]`, `CORPUS:PATH`, `FILE,FILE`, or a path of file or folder.
 
     Args:
         source: what the user gave; a `~` at the start of a path is the home folder.
         corpora: the names that an application knows as CORPUS.
+        samples: the names of its samples, where it has several; `builtin` alone is the first.
 
     Raises:
-        SourceError: empty, an unknown corpus, or a path where nothing is; the nearest names are suggested.
+        SourceError: empty, an unknown corpus or sample, or a path where nothing is; the nearest names are suggested.
     """
-    if source == "builtin":
-        return Source("builtin", "")
     kind, colon, value = source.partition(":")
+    if source == "builtin" or (colon and kind == "builtin" and samples):
+        name = value if colon else next(iter(samples), "")
+        if name not in (samples or ("",)):
+            raise SourceError(f"{source}: {unknown('sample', name, samples)}")
+        return Source("builtin", name)
     if colon and kind in ("tfds", *corpora):
         if not value:
             raise SourceError(

@@ -105,7 +105,7 @@ def _tfds_builder(name: str, data_dir: str | None) -> Any:
     builder = tfds.builder(name, data_dir=data_dir)
     if builder.info.splits:
         return builder
-    for url in list(builder.url_infos)[:1]:
+    for url in list(builder.url_infos or ())[:1]:
         if reason := _unreachable(url):
             host = url.split("/")[2]
             raise SourceError(

@@ -5,6 +5,8 @@ TASK = "Translator"
 SUMMARY = (
     "Translate sentences from one language into another: German and English, or any pair that your data has."
 )
+# What `predict` answers: texts, one by one, or tables, each as a whole.
+ANSWERS = "texts"
 # Options of `train`, `finetune` and `evaluate` that say how data are read, and what is taken without them; the first
 # one is the column that `predict` reads.
 COLUMNS = {

@@ -31,6 +31,7 @@ PARTS = {
     "__init__": "",
     "options": """
         NAME, TASK, SUMMARY = "echo", "Echo", "Say what was said."
+        ANSWERS = "texts"
         COLUMNS = {"text_column": "text", "label_column": "label"}
         ANSWERING = {}
     """,
@@ -255,7 +256,7 @@ def test_list_applications(call):
     assert (status, err) == (0, "")
     lines = {line.split()[0]: line for line in out.splitlines()}
     assert lines["echo"].endswith("Say what was said. Recipes: tiny, large.")
-    assert {"sentiment", "translation"} <= set(lines)
+    assert {"forecasting", "sentiment", "translation"} <= set(lines)
 
 
 def test_list_cells_is_the_catalogue(call):
@@ -577,6 +578,151 @@ def test_a_line_that_is_no_text_gets_an_empty_line(call, preset, monkeypatch):
 @pytest.mark.parametrize("argv", [("x",), ("--input", "own.csv"), ("--output", "a.txt"), ("--json", "-")])
 def test_a_conversation_has_no_files(refused, preset, table, argv):
     assert "leave out texts and files" in refused("predict", preset, "--interactive", *argv)
+
+
+# --- predict, of an application that answers tables ------------------------------------------------------
+
+
+@pytest.fixture
+def tabular(preset, monkeypatch):
+    """The same application as one that adds up the numbers of a table."""
+    from applications.core.answers import Format
+
+    part, options = (import_module(f"applications.echo.{name}") for name in ("predict", "options"))
+    asked = []
+
+    def read(path, told, **columns):
+        asked.append((told, columns))
+        numbers = path.read_text().split()
+        if not all(map(str.isdecimal, numbers)):
+            raise UserError(f"{path}:1: found no number")
+        return [int(number) for number in numbers]
+
+    def answer(task, series, **how):
+        asked.append(how)
+        return (sum(series),)
+
+    def draw(task, block, count, path):
+        path.write_text(f"{block} {count}")
+
+    def written(mark):
+        return Format(lambda rows, _: f"{rows[0][0]}{mark}\n")
+
+    formats = {suffix: written(suffix) for suffix in (".csv", ".json")}
+    for name, thing in (("read", read), ("answer", answer), ("draw", draw), ("FORMATS", formats)):
+        monkeypatch.setattr(part, name, thing, raising=False)
+    columns = dict.fromkeys(("time", "value", "series", "frequency"))
+    monkeypatch.setattr(options, "ANSWERS", "tables")
+    monkeypatch.setattr(options, "COLUMNS", columns)
+    monkeypatch.setattr(options, "ANSWERING", {"horizon": None, "levels": (0.8, 0.95), "seed": 0})
+    Path("in.csv").write_text("1 2")
+    return asked
+
+
+def test_predict_answers_a_table(call, preset, tabular, tmp_path):
+    argv = ("predict", preset, "--input", "in.csv")
+    assert call(*argv, "--quiet") == (0, "3.csv\n", "")
+    assert call(*argv, "--json", "-", "--quiet") == (0, "3.json\n", "")
+    status, out, err = call(*argv, "--output", "a.csv", "--json", "b", "--plot", "c.png")
+    assert (status, out) == (0, "")
+    assert re.fullmatch(r"zoo: 1 series in \d+\.\d s\n", err)
+    written = [(tmp_path / name).read_text() for name in ("a.csv", "b", "c.png")]
+    assert written == ["3.csv\n", "3.json\n", "[(3,)] 1"]
+
+
+def test_predict_tells_how_a_table_is_read_and_answered(call, preset, tabular):
+    argv = ("--time", "day", "--frequency", "D", "--horizon", "7", "--levels", "0.5,0.9", "--seed", "3")
+    assert call("predict", preset, "--input", "in.csv", *argv)[0] == 0
+    assert tabular == [
+        ({}, {"time": "day", "value": None, "series": None, "frequency": "D"}),
+        {"horizon": 7, "levels": (0.5, 0.9), "seed": 3},
+    ]
+    assert call("predict", preset, "--input", "in.csv", "--levels", "none")[0] == 0
+    assert tabular[-1] == {"horizon": None, "levels": (), "seed": 0}
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ((), "predict: the application echo answers a table: give one by --input"),
+        (("x",), "answers a table: give one by --input"),
+        (("x", "--input", "in.csv"), "answers a table: give one by --input"),
+        (("--input", "own.csv"), "own.csv:1: found no number"),
+        (("--input", "in.csv", "--text-column", "a"), "--text-column: the application echo takes no such"),
+        (("--input", "in.csv", "--id-column", "a"), "--id-column: the application echo takes no such option"),
+        (("--input", "in.csv", "--no-text"), "--no-text: the application echo takes no such option"),
+        (("--interactive",), "--interactive: the application echo takes no such option"),
+        (("--input", "in.csv", "--beam", "2"), "--beam: the application echo takes no such option"),
+        (("--input", "in.csv", "--value", ""), "--value: it is empty"),
+        (("--input", "in.csv", "--output", "a.txt"), "a.txt: unknown suffix '.txt'"),
+        (("--input", "in.csv", "--output", "in.csv"), "in.csv exists and is left as it is"),
+        (
+            ("--input", "in.csv", "--levels", "80"),
+            "found '80'; give shares between 0 and 1, such as 0.8,0.95",
+        ),
+        (("--input", "in.csv", "--levels", "0.8,x"), "found '0.8,x'; give shares"),
+        (("--input", "in.csv", "--levels", "0.8,0.8"), "found '0.8,0.8'; give shares"),
+        (("--input", "in.csv", "--horizon", "0"), "'--horizon'"),
+        (("--input", "in.csv", "--horizon", "-1"), "'--horizon'"),
+    ],
+)
+def test_predict_of_tables_refuses(refused, preset, tabular, table, argv, said):
+    assert said in refused("predict", preset, *argv)
+
+
+def test_predict_of_texts_takes_no_table(refused, preset, table):
+    said = refused("predict", preset, "--input", table, "--time", "date")
+    assert said == "--time: the application echo takes no such option: leave it out"
+    assert "--levels: the application echo" in refused("predict", preset, "x", "--levels", "0.8")
+
+
+def test_a_table_that_cannot_be_answered_leaves_nothing(refused, preset, tabular, monkeypatch):
+    def answer(task, series, **how):
+        raise UserError("horizon: got 9")
+
+    monkeypatch.setattr(import_module("applications.echo.predict"), "answer", answer)
+    argv = ("--input", "in.csv", "--output", "a.csv", "--json", "b.json", "--plot", "c.png")
+    assert refused("predict", preset, *argv) == "horizon: got 9"
+
+
+def test_baselines_of_tables_need_no_split(call, preset, tabular, table, monkeypatch):
+    given = []
+
+    def write(task, dataset, folder, **options):
+        given.append(options)
+        folder.mkdir()
+        return {"metrics": {"mse": 1.0}}
+
+    def load(source, split, **columns):
+        return type("Table", (list,), {"split": split})()
+
+    report, data = (import_module(f"applications.echo.{name}") for name in ("report", "data"))
+    monkeypatch.setattr(report, "write", write)
+    monkeypatch.setattr(data, "load", load)
+    argv = ("--data", table, "--baselines", "--out", "new", "--horizon", "3")
+    assert call("evaluate", preset, *argv)[:2] == (0, "mse\t1.0000\ncount\t0\n")
+    assert given == [{"baselines": True, "horizon": 3, "levels": (0.8, 0.95)}]
+
+
+def test_a_preset_says_its_frequency(call, tabular, table, monkeypatch, tmp_path):
+    loaded = []
+
+    def load(source, split, **columns):
+        loaded.append(columns["frequency"])
+        raise UserError("enough")
+
+    monkeypatch.setattr(import_module("applications.echo.data"), "load", load)
+    zoo.presets.write(
+        tmp_path / "hourly",
+        config={"task": "Echo", "network": {}},
+        preprocessor={"frequency": "h"},
+        weights={},
+        card="# Echo",
+        metadata={"application": "echo"},
+    )
+    call("evaluate", "hourly", "--data", table)
+    call("evaluate", "hourly", "--data", table, "--frequency", "D")
+    assert loaded == ["h", "D"]
 
 
 # --- explain ----------------------------------------------------------------------------------------------

@@ -48,6 +48,8 @@ NETWORKS = {
         "quantiles": (0.1, 0.5, 0.9),
         "normalization": "scale",
     },
+    "linear beside it": {"linear": True, "normalization": "standard"},
+    "linear beside quantiles": {"linear": True, "quantiles": (0.2, 0.5), "missing": True},
     "one segment": {"segment": 11, "missing": True, "static": 2},
 }
 
@@ -127,6 +129,9 @@ def by_hand(network, inputs, row):
             q = run(q, under(weights, f"encoder/forward_{layer}/cell/"), states[layer])[0]
         raw.append(q[0, 0] @ weights["head/kernel"] + weights["head/bias"])
     raw = np.concatenate(raw).reshape(-1, len(config["quantiles"] or [0]))[:HORIZON]
+    if config["linear"]:
+        straight = window @ weights["linear_kernel"] + weights["linear_bias"]
+        raw[:, raw.shape[1] // 2] += straight
     return (ordered(raw) if config["quantiles"] else raw[:, 0]) * scale + location
 
 

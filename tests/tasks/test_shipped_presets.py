@@ -1,13 +1,16 @@
 """The shipped presets answer the same on every backend, and are as good as their cards say."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import zoo
+from applications.forecasting import data as forecasting_data
+from applications.forecasting import report as forecasting_report
 from applications.sentiment import data, report
 from applications.translation import data as translation_data
 from applications.translation import report as translation_report
-from zoo.tasks import SentimentClassifier, Translator
+from zoo.tasks import Forecaster, SentimentClassifier, Translator
 
 # the probability of "positive", as the TensorFlow backend gave it when the preset was published
 ANSWERS = {
@@ -42,6 +45,12 @@ TRANSLATIONS = {
             -2.0183,
         ),
     },
+}
+
+# of two seasons and a trend, forecasts of the first steps and the 80% interval of the first one, the same way
+FORECASTS = {
+    "forecasting_m4_hourly": ("h", [106.523, 104.401, 103.585, 104.329, 106.192], (103.957, 108.918)),
+    "forecasting_m4_weekly": ("W-SUN", [109.529, 107.255, 104.890, 101.957, 99.807], (105.725, 112.800)),
 }
 
 
@@ -106,3 +115,34 @@ def test_translations_are_as_good_as_its_card_says(shared_data, preset, least):
     assert found == pytest.approx(told(preset), abs=0.05)
     assert found["bleu"] >= least
     assert found["bleu_unseen"] >= least
+
+
+def wave(frequency, length=400):
+    """Return a table of one series that the network has never seen."""
+    t = np.arange(length)
+    values = 100 + 0.05 * t + 20 * np.sin(2 * np.pi * t / 24) + 5 * np.sin(2 * np.pi * t / 168)
+    return pd.DataFrame(
+        {"time": pd.date_range("2024-01-07", periods=length, freq=frequency), "value": values}
+    )
+
+
+@pytest.mark.parametrize("preset", FORECASTS)
+def test_forecasts_are_those_of_when_it_was_published(preset):
+    frequency, forecasts, interval = FORECASTS[preset]
+    found = Forecaster.from_preset(preset).forecast(frame=wave(frequency))
+    np.testing.assert_allclose(found["forecast"][: len(forecasts)], forecasts, rtol=1e-3)
+    np.testing.assert_allclose(found.loc[0, ["lower_80", "upper_80"]].to_list(), interval, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("preset", "must"), [("forecasting_m4_hourly", 0.484), ("forecasting_m4_weekly", 0.851)]
+)
+def test_forecasts_are_as_good_as_the_card_says(shared_data, preset, must):
+    task = Forecaster.from_preset(preset)
+    corpus = f"m4:{shared_data / 'forecasting' / 'm4'}"
+    test = forecasting_data.load(corpus, "test", frequency=task.preprocessor.frequency)
+    found = forecasting_report.evaluate(task, test)
+    assert found == pytest.approx(told(preset), rel=2e-3)
+    assert found["owa"] <= must
+    assert found["coverage_80"] == pytest.approx(0.8, abs=0.03)
+    assert found["coverage_95"] == pytest.approx(0.95, abs=0.03)

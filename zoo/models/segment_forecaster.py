@@ -20,10 +20,13 @@ class SegmentForecaster(DirectForecaster):
         h_j = cell(x_j, h_{j-1})                           j = 1, ..., n
         q_i = cell([p_i; c] + K k_i + S v, h_n)            i = 1, ..., m, each one step from the same states
         y_i = V q_i + d                                    segment i of the forecast
+        y = y + U z + e                                    where it is linear too; z: the window
 
     p_i is the embedding of a place in the horizon, c that of the series, k_i the known covariates of a segment, v the
     static ones. The segments y_i do not wait for one another ("parallel multi-step forecasting"), and the cell of
-    encoder and decoder is one and the same. Past covariates, and known ones of the window, are part of s_j.
+    encoder and decoder is one and the same. Past covariates, and known ones of the window, are part of s_j. The linear
+    map stands beside the network, as in LSTNet (Lai et al., 2018, SIGIR, arXiv 1703.07015, section 3.6); of
+    several quantiles it moves all alike.
 
     A window that the segments do not fill is padded at its beginning, as unobserved.
 
@@ -38,6 +41,7 @@ class SegmentForecaster(DirectForecaster):
         layers: number of recurrent layers.
         normalization: one of `zoo.layers.NORMALIZATIONS`.
         dropout: share of q_i to drop.
+        linear: whether there is such a map, U and e. They begin as zero.
         quantiles: levels of the quantiles to forecast, rising; None: a single forecast.
         past: number of covariates that are known up to now.
         known: number of covariates that are known ahead.
@@ -64,6 +68,7 @@ class SegmentForecaster(DirectForecaster):
         layers=1,
         normalization="last",
         dropout=0.5,
+        linear=False,
         quantiles=None,
         past=0,
         known=0,
@@ -124,6 +129,12 @@ class SegmentForecaster(DirectForecaster):
             shape=(self.segments_of(config["horizon"]), units - self.series_units),
             initializer=self._normal(2),
         )
+        if config["linear"]:
+            shape = (config["look_back"], config["horizon"])
+            self.bypass = [
+                self.add_weight(name="linear_kernel", shape=shape, initializer="zeros"),
+                self.add_weight(name="linear_bias", shape=shape[1:], initializer="zeros"),
+            ]
         if config["series"]:
             self.series_table = self.add_weight(
                 name="series_embedding",
@@ -152,8 +163,13 @@ class SegmentForecaster(DirectForecaster):
         q = self.decode(inputs, states, count)
         if self.dropout is not None:
             q = self.dropout(q, training=training)
-        y = ops.reshape(self.head(q), (-1, count * self.config["segment"], self.outputs_per_step))
-        return y[:, :steps]
+        y = ops.reshape(self.head(q), (-1, count * self.config["segment"], self.outputs_per_step))[:, :steps]
+        if self.config["linear"]:
+            kernel, bias = self.bypass
+            straight = linear(window, kernel[:, :steps]) + bias[:steps]
+            middle = [place == self.outputs_per_step // 2 for place in range(self.outputs_per_step)]
+            y = y + straight[..., None] * ops.cast(middle, y.dtype)
+        return y
 
     def encode(self, window, inputs, training=False):
         """Return the last states of each layer, h_n, a dictionary of lists of tensors (batch, ...)."""

@@ -116,8 +116,9 @@ def pad(arrays: Sequence[np.ndarray], widths: int = 0, least: int = 1) -> np.nda
 class Batches:
     """Examples in batches, in an order that depends on `seed`, the epoch and nothing else.
 
-    A column is an array `(count, ...)`, or a list of `count` arrays `(time, ...)` of different lengths, which
-    every batch pads with 0 on the right. Floats become float32 and integers int32.
+    A column is an array `(count, ...)`, or what gives the rows that are asked for as one (see
+    `zoo.tasks.windows.Column`), or a list of `count` arrays `(time, ...)` of different lengths, which every batch pads
+    with 0 on the right. Floats become float32 and integers int32.
 
     Args:
         inputs: a column, or columns by the names of the model's inputs.
@@ -301,7 +302,7 @@ def _kind(dtype: np.dtype) -> np.dtype:
 
 
 def _is_ragged(column: Column) -> bool:
-    return not isinstance(column, np.ndarray)
+    return not hasattr(column, "dtype")
 
 
 def _items(columns: Columns | None) -> list[tuple[str, Column]]:

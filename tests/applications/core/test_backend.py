@@ -36,6 +36,18 @@ def test_start_is_quiet_and_versions_are_flat():
     assert said["python_version"] == ".".join(map(str, sys.version_info[:3]))
 
 
+def test_a_second_start_is_quiet_too(monkeypatch, capfd):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    for _ in range(2):
+        with backend.starting():
+            os.write(2, b"I0000 00:00:1 1 port.cc:153] a note\n")
+    assert capfd.readouterr().err == ""
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    with backend.starting():
+        os.write(2, b"I0000 a note that was asked for\n")
+    assert capfd.readouterr().err == "I0000 a note that was asked for\n"
+
+
 def test_what_is_no_note_is_passed_on(monkeypatch, capfd):
     def start():
         with backend.starting():
