@@ -434,7 +434,7 @@ def _page(model: str, report: Mapping[str, Any], made: Path, protocol: Mapping[s
         f"{report['count']:,} series{left}: {report['forecasts_of']}. Errors and widths are in {report['unit']}"
         f"{season}. CRPS is taken over {report['crps_of']}.",
         _numbers(report["metrics"], _horizons(protocol)),
-        f"## Beside other methods\n\nOn {report['windows']:,} windows of {max(_horizons(protocol))} steps, evenly "
+        f"## Beside other methods\n\nWindows of {max(_horizons(protocol))} steps: {report['windows']:,}, evenly "
         "spread over all, the same for each method. CRPS is over quantiles at 5%, 10%, ..., 95% (scoringrules).",
         tables.markdown(report["models"]),
     ]
