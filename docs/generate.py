@@ -33,8 +33,9 @@ NUMBERS = {
         "chrf": ("chrF", "{:.2f}"),
     },
     "forecasting": {
+        "smape": ("sMAPE", "{:.2f}"),
+        "mase": ("MASE", "{:.3f}"),
         "owa": ("OWA", "{:.3f}"),
-        "mse": ("MSE, as published tables have it", "{:.3f}"),
         "coverage_80": ("in 80% intervals", "{:.1%}"),
         "coverage_95": ("in 95% intervals", "{:.1%}"),
     },

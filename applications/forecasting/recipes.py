@@ -169,6 +169,7 @@ RECIPES: dict[str, Recipe] = {
         normalization="standard",
         dropout=0.2,
         linear=True,
+        series=False,
         epochs=12,
         batch_size=64,
         learning_rate=3e-3,
