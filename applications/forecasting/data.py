@@ -123,7 +123,8 @@ def load(
         time: column of the times, of files and other TFDS names; the others know their own.
         value: column of the values.
         series: column of the series' names.
-        frequency: pandas' name of the step, or the step of times that are whole numbers.
+        frequency: pandas' name of the step, or the step of times that are whole numbers. One `zoo.tasks.calendar.alike`
+            is taken too: it may be that of a preset, whose weeks begin on another day.
         past: columns of covariates known up to now.
         known: columns of covariates known ahead.
         static: columns of covariates that each series has one number of.
@@ -142,10 +143,10 @@ def load(
     columns = {"time": time, "value": value, "series": series, "frequency": frequency}
     covariates = {"past": past, "known": known, "static": static}
     with backend.starting():  # Keras comes with the tasks
-        from zoo.tasks.panel import read_frame
+        from zoo.tasks.panel import read_alike
     try:
         table = _READERS[where.kind](where, split, columns, covariates)
-        panel = read_frame(table.frame, **table.columns, **covariates, where=table.source)
+        panel = read_alike(table.frame, **table.columns, **covariates, where=table.source)
     except UserError as fault:
         raise fault if isinstance(fault, SourceError) else SourceError(str(fault)) from None
     return replace(table, names=tuple(panel.names))
@@ -336,6 +337,8 @@ def find_file(kind: str, folder: Path, name: str, split: str = "train") -> Path 
 
 def _choose(where: Source, frequency: str | int | None) -> tuple[Path, str, Path]:
     """Return the folder of a corpus, the name of the data set that is meant, by file or by frequency, and its file."""
+    from zoo.tasks.calendar import alike
+
     path, known = Path(where.value), CORPORA[where.kind]
     folder = path
     if path.is_file():
@@ -350,7 +353,7 @@ def _choose(where: Source, frequency: str | int | None) -> tuple[Path, str, Path
         )
     chosen = list(files)
     if len(files) > 1:
-        chosen = [name for name in files if frequency and _same(known[name].frequency, frequency)]
+        chosen = [name for name in files if frequency and alike(known[name].frequency, str(frequency))]
     if len(chosen) != 1:
         told = ", ".join(f"{name} (frequency {known[name].frequency})" for name in files)
         example = f"{where.kind}:{next(iter(files.values()))}"
@@ -358,14 +361,6 @@ def _choose(where: Source, frequency: str | int | None) -> tuple[Path, str, Path
             f"{where}: holds {told}: choose one by its frequency, or by its file, such as {example}"
         )
     return folder, chosen[0], files[chosen[0]]
-
-
-def _same(frequency: str, given: str | int) -> bool:
-    """Return whether a frequency is the one given; weeks may end on any day."""
-    from zoo.tasks.calendar import to_offset
-
-    one, other = to_offset(frequency), to_offset(str(given))
-    return one == other or (one.n == other.n and one.rule_code[:2] == other.rule_code[:2] == "W-")
 
 
 def _m4_values(path: Path) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from applications.core import outputs, plots, tables
+from applications.core.examples import graded
 from applications.forecasting import methods, pictures, reading
 from applications.forecasting.baselines import BASELINES
 from applications.forecasting.data import Table
@@ -26,8 +27,6 @@ WINDOWS = 500
 ORIGINS = 20
 """How many of these a series has at most where ETS and Theta are fitted before each."""
 EXAMPLES = 2  # of each kind that are drawn
-
-_KINDS = ("good", "middling", "bad")
 
 
 _SECTIONS = {  # picture -> title, and what is said of it
@@ -108,7 +107,11 @@ def evaluate(
     Raises:
         UserError: the table does not fit the task.
     """
-    task, frame, _, protocol, _ = _prepared(task, table, horizon)
+    reader, frame, _, protocol, _ = _prepared(task, table, horizon)
+    return _measured(reader, frame, table, protocol, levels)
+
+
+def _measured(task, frame, table, protocol, levels) -> dict[str, float]:
     found = task.evaluate(frame, **protocol, levels=levels, scaled=table.scaled, period=table.period)
     return {name: float(value) for name, value in found.items() if math.isfinite(value)}
 
@@ -144,8 +147,8 @@ def write(
     Raises:
         UserError: as `evaluate` does.
     """
-    found = evaluate(task, table, horizon=horizon, levels=levels)
-    reader, _, panel, protocol, left = _prepared(task, table, horizon)
+    reader, frame, panel, protocol, left = _prepared(task, table, horizon)
+    found = _measured(reader, frame, table, protocol, levels)
     sample = _sample(reader, panel, table, protocol, levels, ORIGINS if baselines else WINDOWS)
     said = {type(task).__name__: methods.of_network(sample, levels, _is_calibrated(task))}
     fitted = [name for name in BASELINES if baselines or name in methods.NAIVE]
@@ -357,19 +360,15 @@ def _examples(sample: methods.Sample, sizes: np.ndarray) -> list[dict[str, Any]]
     seen = ~np.isnan(error)
     means = np.where(seen, error, 0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
     order = [row for row in np.argsort(means, kind="stable") if seen[row].any()]
-    each = max(1, min(EXAMPLES, len(order) // 3))
-    middle = (len(order) - each) // 2
-    parts = zip(_KINDS, (order[:each], order[middle : middle + each], order[-each:]), strict=True)
-    kinds = {row: kind for kind, rows in reversed(list(parts)) for row in rows}
     return [
         {
-            "kind": kinds[row],
+            "kind": kind,
             "window": int(row),
             "series": sample.panel.names[sample.windows.series[row]],
             "cutoff": str(_times(sample, row)[sample.windows.cutoffs[row] - 1]),
             "mase": float(means[row]),
         }
-        for row in sorted(kinds, key=order.index)
+        for kind, row in graded(order, EXAMPLES)
     ]
 
 

@@ -16,6 +16,7 @@ from applications.forecasting.data import Table
 from applications.forecasting.recipes import FINETUNING, RECIPES, Finetuning, Recipe
 from zoo.errors import check_range
 from zoo.tasks import Forecaster, Panel, read_frame
+from zoo.tasks.panel import read_alike
 
 
 def train(
@@ -99,12 +100,14 @@ def finetune(
         source,
         validation=validation,
         **columns,
-        frequency=frequency or (task.preprocessor.frequency if data.splits(source) else None),
+        frequency=frequency or task.preprocessor.frequency,
         **building.covariates_of(kept),
     )
     columns = reading.columns_of(task, table.frame, {**table.columns, **_given(columns)})
     table = replace(table, columns={**table.columns, **columns})
-    panel = read_frame(table.frame, **table.columns, **learned, where=table.source)
+    panel = read_alike(table.frame, **table.columns, **learned, where=table.source)
+    if panel.frequency is not None:
+        table = replace(table, columns={**table.columns, "frequency": panel.frequency})
     facts = {
         "recipe": "finetune",
         "recipe_values": {"preset": str(preset), **recipes.to_dict(chosen)},

@@ -10,6 +10,7 @@ import numpy as np
 from sacrebleu.metrics import BLEU, CHRF
 
 from applications.core import outputs, plots, tables
+from applications.core.examples import KINDS, graded
 from applications.translation import pictures
 from applications.translation.data import Pairs, unseen
 from zoo.errors import UserError
@@ -19,8 +20,6 @@ EXAMPLES = 5  # of each kind
 SHOWN = 400  # characters of each
 LENGTHS = (1, 5, 7, 9, 11, 14, 17, 21, 31, 51)  # words of the source from which on a row of BLEU by length is
 ALIGNED = 30  # words of the source up to which a sentence's attention is drawn
-
-_KINDS = ("good", "middling", "bad")
 
 
 class Task(Protocol):
@@ -270,20 +269,16 @@ def _examples(pairs: Pairs, translations: Sequence[str], chrf: _Scorer) -> list[
     """Return good, middling and bad translations by their own chrF, the best first; of equal ones the longest."""
     scores = [chrf(np.array([row])).score for row in range(len(pairs))]
     order = sorted(range(len(pairs)), key=lambda row: (-scores[row], -len(pairs.sources[row]), row))
-    each = max(1, min(EXAMPLES, len(order) // 3))
-    middle = (len(order) - each) // 2
-    parts = zip(_KINDS, (order[:each], order[middle : middle + each], order[-each:]), strict=True)
-    kinds = {row: kind for kind, rows in reversed(list(parts)) for row in rows}
     return [
         {
-            "kind": kinds[row],
+            "kind": kind,
             "number": row + 1,
             "chrf": scores[row],
             "source": _short(pairs.sources[row]),
             "translation": _short(translations[row]),
             "references": [_short(text) for text in pairs.references[row]],
         }
-        for row in sorted(kinds, key=order.index)
+        for kind, row in graded(order, EXAMPLES)
     ]
 
 
@@ -337,7 +332,7 @@ def _page(model: str, report: Mapping[str, Any], curves: bool) -> str:
     by_length = tables.markdown(report["by_length"], digits=digits)
     parts.append(f"## By length\n\n![BLEU by the length of the source](bleu_by_length.png)\n\n{by_length}")
     parts.append("## Examples\n\nBy the chrF of each: the best, those in the middle, and the worst.")
-    for kind in _KINDS:
+    for kind in KINDS:
         rows = [
             {**example, "references": " / ".join(example["references"])}
             for example in report["examples"]

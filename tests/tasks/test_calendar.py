@@ -35,6 +35,7 @@ FREQUENCIES = [
         ("2W-MON", "W-MON", False),
         ("MS", "QS-JAN", False),
         ("h", "h", True),
+        ("h", "60min", True),
         ("min", "ME", False),
         ("ms", "MS", False),
         ("D", "B", False),

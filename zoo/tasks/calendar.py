@@ -149,6 +149,8 @@ def alike(one: str | None, other: str | None) -> bool:
     if one == other or None in (one, other):
         return one == other
     both = [to_offset(each) for each in (one, other)]
+    if both[0] == both[1]:  # "60min" is "h"
+        return True
     units = [None if seconds_of(each) is not None else _unit(each) for each in both]
     return units[0] in tuple("WMQY") and units[0] == units[1] and both[0].n == both[1].n
 

@@ -567,7 +567,7 @@ class Forecaster(Task):
             self._go_on(panel, columns, histories)
         made = self._prepare(panel, ends)
         units = made.scales[:, 1]
-        if self.scaling in ("log", "asinh"):
+        if self.scaling in ("log", "asinh"):  # in which a small error is a share of the value
             units = np.array([np.nanmean(np.abs(each)) for each in histories])
         weights = series_weights(weighting, histories, units, self.periods[0])
         batches = self._batches(made, *self._learned_from(made, ends, stride), weights, batch_size, seed)

@@ -129,6 +129,29 @@ def _setting(value):
     )
 
 
+def test_weeks_of_a_preset_may_begin_on_another_day(tmp_path):
+    def weekly(name, start):
+        times = pd.date_range(start, periods=60, freq="7D")
+        frame = pd.DataFrame({"date": times, "sales": np.round(100 + 10 * np.sin(np.arange(60)), 3)})
+        frame.to_csv(tmp_path / name, index=False)
+        return str(tmp_path / name)
+
+    recipe = replace(TINY, horizon=4, epochs=1)
+    mondays, sundays = weekly("mondays.csv", "2024-01-01"), weekly("sundays.csv", "2024-01-07")
+    preset = train(recipe, mondays, tmp_path / "run", report=False, progress=False)
+    assert Forecaster.from_preset(preset).preprocessor.frequency == "W-MON"
+    # as the command line has it: the frequency of the preset, where none is given
+    table = data.load(sundays, frequency="W-MON")
+    found = report.evaluate(Forecaster.from_preset(preset), table)
+    assert np.isfinite(found["mse"])
+    tuned = finetune(
+        preset, sundays, tmp_path / "tuned", frequency="W-MON", epochs=1, report=False, progress=False
+    )
+    assert json.loads((tuned / "metadata.json").read_text())["splits"]["values"] == 60
+    with pytest.raises(UserError, match="is no time of the frequency 'W-MON'"):
+        train(recipe, sundays, tmp_path / "no", frequency="W-MON", report=False, progress=False)
+
+
 def test_finetuning_has_the_names_of_recipes():
     assert {field.name for field in fields(Finetuning)} <= {field.name for field in fields(Recipe)}
     assert recipes.override(FINETUNING, ["epochs=3", "loss=mse"]).loss == "mse"
