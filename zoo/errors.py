@@ -1,6 +1,6 @@
 """The errors that a user can mend: one line that names what was found, where, and what to do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 
@@ -21,6 +21,14 @@ def check_range(
         to = "" if most is None else f", at most {most:g}"
         to += "" if below is None else f", below {below:g}"
         raise UserError(f"{name}: got {value}; give a number of at least {least:g}{to}")
+
+
+def check_inputs(owner: str, inputs: Mapping[str, object], needed: Iterable[str]) -> None:
+    """Raise `UserError` unless all that is `needed` of a network's inputs is there; `owner` names the network."""
+    needed = list(needed)
+    lacking = [key for key in needed if key not in inputs]
+    if lacking:
+        raise UserError(f"{owner}: the inputs lack {', '.join(lacking)}: give {', '.join(needed)}")
 
 
 def unknown(kind: str, name: object, choices: Iterable[str], remedy: str = "") -> UserError:

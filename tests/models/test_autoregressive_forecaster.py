@@ -264,3 +264,15 @@ def test_more_than_it_was_made_for_is_refused():
     ):
         with pytest.raises(UserError, match=name):
             network.sample(windows(network), **{"paths": 1, "seed": 1, **options})
+
+
+def test_what_the_inputs_lack_is_named():
+    network = make(known=2)
+    inputs = windows(network)
+    del inputs["known"]
+    with pytest.raises(
+        UserError, match="AutoregressiveForecaster: the inputs lack known: give values, observed"
+    ):
+        network.sample(inputs, 1, 1)
+    with pytest.raises(UserError, match="the inputs lack targets_observed, known: give"):
+        network({name: value for name, value in inputs.items() if name != "targets_observed"})

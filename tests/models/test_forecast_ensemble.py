@@ -1,7 +1,9 @@
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
+from zoo.errors import UserError
 from zoo.models import AutoregressiveForecaster, ForecastEnsemble, LinearForecaster
 
 GENERATOR = np.random.default_rng(0)
@@ -40,3 +42,8 @@ def test_members_share_the_paths():
     assert found.shape == (3, 5, 2)
     np.testing.assert_allclose(found[:, :3], ops.convert_to_numpy(members[0].sample(INPUTS, 3, 3)), rtol=1e-5)
     assert len(np.unique(found[0])) == 10
+
+
+def test_none_is_no_ensemble():
+    with pytest.raises(UserError, match="members is empty"):
+        ForecastEnsemble([])

@@ -292,3 +292,9 @@ def test_saved_and_loaded_it_says_the_same(name, tmp_path):
 def test_errors_name_the_argument(options, message):
     with pytest.raises(UserError, match=message):
         SmoothingForecaster(**{"horizon": 3, "period": 4, "input_size": 5, "series": 2, **options})
+
+
+def test_what_the_inputs_lack_is_named():
+    inputs = {name: value for name, value in panel().items() if name != "series"}
+    with pytest.raises(UserError, match="the inputs lack series: give values, observed, series"):
+        make(period=4).forecast(inputs)

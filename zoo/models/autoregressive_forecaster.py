@@ -3,9 +3,10 @@
 import keras
 from keras import ops
 
-from zoo.errors import UserError, check_range, unknown
+from zoo.errors import UserError, check_inputs, check_range, unknown
 from zoo.layers import RecurrentStack
 from zoo.losses import LIKELIHOODS
+from zoo.models.direct_forecaster import COVARIATES
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -78,7 +79,7 @@ class AutoregressiveForecaster(keras.Model):
         name = type(self).__name__
         for least, keys in (
             (1, ("look_back", "horizon", "units", "layers", "embedding_dim")),
-            (0, ("past", "known", "static", "series")),
+            (0, COVARIATES),
         ):
             for key in keys:
                 if not isinstance(config[key], int) or config[key] < least:
@@ -137,7 +138,7 @@ class AutoregressiveForecaster(keras.Model):
         Both are (batch, horizon), or (batch, look_back + horizon) with `conditioning_loss`; each value is told from
         those before it.
         """
-        inputs = _tensors(inputs)
+        inputs = self._checked(inputs, "targets", "targets_observed")
         scale = self.scale(inputs)
         values = ops.concatenate([inputs["values"], inputs["targets"]], axis=1)
         observed = ops.concatenate([inputs["observed"], inputs["targets_observed"]], axis=1)
@@ -157,6 +158,12 @@ class AutoregressiveForecaster(keras.Model):
         if self.config["likelihood"] == "negative_binomial":
             return mean + 1
         return ops.where(mean > 0, mean, ops.ones_like(mean))
+
+    def _checked(self, inputs, *more):
+        """Return the inputs as tensors; what this network needs of them, and `more`, is there."""
+        covariates = [key for key in COVARIATES if self.config[key]]
+        check_inputs(type(self).__name__, inputs, ["values", "observed", *more, *covariates])
+        return {key: ops.convert_to_tensor(value) for key, value in inputs.items()}
 
     def _lagged(self, values, observed):
         """Return what each step sees of values and flags (batch, steps) before it: (batch, steps, 2·lags)."""
@@ -203,7 +210,7 @@ class AutoregressiveForecaster(keras.Model):
         horizon = config["horizon"] if horizon is None else horizon
         check_range("horizon", horizon, 1, most=config["horizon"])
         check_range("paths", paths, 1)
-        inputs = _tensors(inputs)
+        inputs = self._checked(inputs)
         scale, observed = self.scale(inputs), inputs["observed"]
         features = self._features(inputs, scale)
         lagged = self._lagged(inputs["values"] / scale, observed)
@@ -247,10 +254,6 @@ class AutoregressiveForecaster(keras.Model):
     def from_config(cls, config, custom_objects=None):
         """Return the network that `get_config` tells of."""
         return cls(**config)
-
-
-def _tensors(inputs):
-    return {key: ops.convert_to_tensor(value) for key, value in inputs.items()}
 
 
 class _Keys(keras.random.SeedGenerator):

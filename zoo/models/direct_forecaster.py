@@ -5,7 +5,7 @@ from abc import abstractmethod
 import keras
 from keras import ops
 
-from zoo.errors import UserError
+from zoo.errors import UserError, check_inputs
 from zoo.layers import ReversibleNormalization
 from zoo.losses import check_quantiles
 
@@ -74,10 +74,9 @@ class DirectForecaster(keras.Model):
         self._check({"horizon": steps}, 1, "horizon")
         if steps > most:
             raise UserError(f"{name}: horizon={steps}: the network was made for {most} at most: give no more")
-        needed = ["values", "observed", *(key for key in COVARIATES if self.config.get(key))]
-        lacking = [key for key in needed if key not in inputs]
-        if lacking:
-            raise UserError(f"{name}: the inputs lack {', '.join(lacking)}: give {', '.join(needed)}")
+        check_inputs(
+            name, inputs, ["values", "observed", *(key for key in COVARIATES if self.config.get(key))]
+        )
         time = inputs["values"].shape[1]
         if time not in (None, self.config["look_back"]):
             raise UserError(f"{name}: values hold {time} steps: give look_back={self.config['look_back']}")

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from zoo.errors import UserError
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class ForecastEnsemble(keras.Model):
@@ -12,13 +14,18 @@ class ForecastEnsemble(keras.Model):
     no greater squared, absolute or pinball loss than they have on average, for these losses are convex.
 
     Args:
-        members: forecasters of the same kind and sizes, with names of their own.
+        members: forecasters of the same kind and sizes, with names of their own; one at least.
+
+    Raises:
+        UserError: there are no members.
     """
 
     def __init__(self, members, **kwargs):
         # a name that does not count up: a preset's weights are found by their paths
         super().__init__(**{"name": "forecast_ensemble", **kwargs})
         self.members = list(members)
+        if not self.members:
+            raise UserError("ForecastEnsemble: members is empty: give one forecaster at least")
 
     @property
     def config(self):

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.errors import UserError, check_range
+from zoo.errors import UserError, check_inputs, check_range
 from zoo.layers import DilatedStack
 from zoo.losses import QuantileLoss, check_quantiles
 
@@ -218,6 +218,7 @@ class SmoothingForecaster(keras.Model):
             The values y, one where there is none, and flags of where there are, both (batch, time); the levels l_t,
             (batch, time); and for each period m its factors s_t, (batch, time + m).
         """
+        check_inputs(type(self).__name__, inputs, ("values", "observed", "series"))
         values, observed = (ops.convert_to_tensor(inputs[key]) for key in ("values", "observed"))
         on = ops.logical_and(observed > 0, values > 0)
         y = ops.where(on, values, ops.ones_like(values))
