@@ -21,24 +21,37 @@ sys.path.insert(0, str(ROOT))
 import zoo
 
 # Columns of the tables of measured numbers of each application: the key in a preset's metrics, the heading, the format.
+# Of several tables a preset stands in the first one whose first column it has.
 NUMBERS = {
-    "sentiment": {
-        "accuracy": ("accuracy", "{:.4f}"),
-        "macro_f1": ("macro-F1", "{:.4f}"),
-        "roc_auc": ("ROC-AUC", "{:.4f}"),
-    },
-    "translation": {
-        "bleu": ("BLEU", "{:.2f}"),
-        "bleu_unseen": ("BLEU without pairs seen in training", "{:.2f}"),
-        "chrf": ("chrF", "{:.2f}"),
-    },
-    "forecasting": {
-        "smape": ("sMAPE", "{:.2f}"),
-        "mase": ("MASE", "{:.3f}"),
-        "owa": ("OWA", "{:.3f}"),
-        "coverage_80": ("in 80% intervals", "{:.1%}"),
-        "coverage_95": ("in 95% intervals", "{:.1%}"),
-    },
+    "sentiment": [
+        {
+            "accuracy": ("accuracy", "{:.4f}"),
+            "macro_f1": ("macro-F1", "{:.4f}"),
+            "roc_auc": ("ROC-AUC", "{:.4f}"),
+        }
+    ],
+    "translation": [
+        {
+            "bleu": ("BLEU", "{:.2f}"),
+            "bleu_unseen": ("BLEU without pairs seen in training", "{:.2f}"),
+            "chrf": ("chrF", "{:.2f}"),
+        }
+    ],
+    "forecasting": [
+        {
+            "owa": ("OWA", "{:.3f}"),
+            "smape": ("sMAPE", "{:.2f}"),
+            "mase": ("MASE", "{:.3f}"),
+            "coverage_80": ("in 80% intervals", "{:.1%}"),
+            "coverage_95": ("in 95% intervals", "{:.1%}"),
+        },
+        {
+            "mse": ("MSE, mean of four horizons", "{:.3f}"),
+            "mae": ("MAE", "{:.3f}"),
+            "coverage_80": ("in 80% intervals", "{:.1%}"),
+            "coverage_95": ("in 95% intervals", "{:.1%}"),
+        },
+    ],
 }
 
 # Data sets of forecasting: what the files of their measurements are called after, by their name.
@@ -136,21 +149,19 @@ def _without_title(text: str) -> str:
 
 def numbers_table() -> str:
     """Return the README's tables of measured numbers, one for each application, from the shipped presets' metadata."""
-    found: dict[str, list[str]] = {}
+    found: dict[tuple[str, ...], list[str]] = {}
     for name, folder in zoo.list_presets().items():
         metadata = json.loads((Path(folder) / "metadata.json").read_text("utf-8"))
-        columns, metrics = NUMBERS[metadata["application"]], metadata.get("metrics", {})
-        if metadata["application"] not in found:
-            heads = [heading for heading, _ in columns.values()]
-            lines = [
+        tables, metrics = NUMBERS[metadata["application"]], metadata.get("metrics", {})
+        columns = next((each for each in tables if next(iter(each)) in metrics), tables[0])
+        heads = tuple(heading for heading, _ in columns.values())
+        if heads not in found:
+            found[heads] = [
                 f"| preset | parameters | {' | '.join(heads)} |",
                 "| --- |" + " ---: |" * (1 + len(heads)),
             ]
-            found[metadata["application"]] = lines
         cells = [form.format(metrics[key]) if key in metrics else "-" for key, (_, form) in columns.items()]
-        found[metadata["application"]].append(
-            f"| `{name}` | {metadata['parameters']:,} | {' | '.join(cells)} |"
-        )
+        found[heads].append(f"| `{name}` | {metadata['parameters']:,} | {' | '.join(cells)} |")
     return "\n\n".join("\n".join(lines) for lines in found.values()) or "None is shipped yet."
 
 

@@ -1,6 +1,6 @@
 """Every number of a training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
@@ -31,6 +31,7 @@ class Recipe:
     period: tuple[int, ...] | None = None
     scaling: Literal["auto", "standard", "mean", "log", "asinh", "none"] = "auto"
     calendar: bool = True
+    spread: Literal["auto", "backtest"] = "auto"
     members: int = 1
     past: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
@@ -75,6 +76,28 @@ class Recipe:
     monitor: str | None = None
     patience: int | None = None
 
+
+# segments, and all steps of the horizon at once (Lin et al., 2023), with a linear map beside the network
+_ETT = Recipe(
+    horizon=720,
+    look_back=336,
+    calendar=False,
+    spread="backtest",
+    members=5,
+    windows=60_000,
+    cell="gru",
+    units=64,
+    segment=48,
+    normalization="last",
+    dropout=0.5,
+    linear=True,
+    series=False,
+    validation_stride=24,
+    epochs=6,
+    batch_size=256,
+    average=3,
+    loss="huber",
+)
 
 RECIPES: dict[str, Recipe] = {
     # a minute on any data: to see that all works
@@ -137,24 +160,9 @@ RECIPES: dict[str, Recipe] = {
         epochs=10,
         loss="mse",
     ),
-    # ETT: one network for all horizons up to 720 (Lin et al., 2023)
-    "ett": Recipe(
-        horizon=720,
-        look_back=720,
-        calendar=False,
-        cell="gru",
-        units=512,
-        layers=1,
-        segment=48,
-        normalization="last",
-        dropout=0.5,
-        windows=60_000,
-        validation_stride=24,
-        epochs=20,
-        batch_size=256,
-        learning_rate=1e-3,
-        average=3,
-    ),
+    # ETT, by the hour and by 15 minutes: networks for all horizons up to 720, from windows of two weeks
+    "etth": _ETT,
+    "ettm": replace(_ETT, look_back=1344),
     # M4, hourly: its series tell no times, so there is no calendar; their swings grow with their level
     "m4_hourly": Recipe(
         horizon=48,

@@ -223,6 +223,58 @@ def test_calibration_is_that_of_the_errors(linear):
     assert linear.preprocessor.calibration is not None
 
 
+def test_recent_errors_are_those_of_the_last_forecasts(learned):
+    panel = read_frame(FRAME, **COLUMNS)
+    prepared = learned._prepare(panel, np.full(3, 60))
+    answerer = learned._answering()
+    values = [prepared.panel.values[place] for place in range(3)]
+    series, cutoffs = np.array([2, 0, 1, 1]), np.array([60, 59, learned.look_back + 2, 3])
+    found = answerer.recent_errors(prepared, series, cutoffs, **PATHS)
+    if answerer.predictor.draws:  # the same ones are not drawn again
+        assert np.isfinite(found[:3]).all()
+    else:
+        for error, one, cut in zip(found[:3], series, cutoffs, strict=False):
+            each = []
+            for ago in (1, 2, 3, 4):
+                if cut - ago >= learned.look_back:
+                    forecast, *_ = answerer._answers(
+                        prepared, np.array([one]), np.array([cut - ago]), HORIZON, (), 60, 1
+                    )
+                    actual = learned.preprocessor.scaled("", values[one], prepared.scales[one])
+                    each.append(np.abs(actual[cut - ago : cut] - forecast[0, :ago]).mean())
+            assert error == pytest.approx(np.mean(each), rel=1e-5)
+    assert np.isnan(found[3])
+    begin = np.array([0, 0, 57])
+    later = answerer.recent_errors(prepared, series[:1], cutoffs[:1], begin, **PATHS)
+    assert np.isfinite(later).all()
+    assert np.isnan(answerer.recent_errors(prepared, series[:1], cutoffs[:1], begin + 3, **PATHS)).all()
+
+
+@pytest.mark.parametrize("model", ["linear", "smoothing"])
+def test_intervals_follow_the_errors_of_late(model, tmp_path):
+    def noisy(deviations, seed):
+        frame = table("ab", length=120, seed=seed).sort_values(["id", "when"])
+        noise = np.random.default_rng(seed).normal(size=len(frame)) * np.tile(np.repeat(deviations, 40), 2)
+        return frame.assign(load=20 * (2 + np.sin(frame["when"].dt.hour / 6 * 2 * np.pi)) + noise)
+
+    quiet = noisy((1, 1, 1), 1)
+    task = made(model, spread="backtest", look_back=24)
+    learn(task, quiet, validation_steps=40, calibration=True, epochs=20)
+    wild = noisy((1, 1, 6), 2)
+    found = task.forecast(frame=wild)
+    before, now = (
+        (each["upper_80"] - each["lower_80"]).mean() for each in (task.forecast(frame=quiet), found)
+    )
+    assert now > 2.5 * before
+    again = from_preset(task.save_to_preset(tmp_path / "preset"))
+    assert again.spread == "backtest"
+    pd.testing.assert_frame_equal(again.forecast(frame=wild), found, rtol=1e-4)
+    # too short for forecasts of late: the naive errors stand in
+    short = task.forecast(frame=wild[wild["when"] >= wild["when"].max() - pd.Timedelta("12h")])
+    assert np.isfinite(numbers(short)).all()
+    assert (short["upper_80"] > short["lower_80"]).all()
+
+
 def test_quantiles_without_calibration_reach_as_far_as_they_were_learned():
     task = made("smoothing")
     learn(task, epochs=1)
@@ -424,6 +476,7 @@ def test_weeks_that_begin_on_another_day_are_weeks():
         ("config.json", {"network.horizon": 5}, "calibration is not that of"),
         ("config.json", {"network.series": 7}, "series is not that of"),
         ("preprocessor.json", {"calendar": ["moon"]}, "moon"),
+        ("preprocessor.json", {"error_ratio": 0}, "error_ratio"),
         ("preprocessor.json", {"calendar": ["hour_of_day"]}, "known is not that of"),
     ],
 )

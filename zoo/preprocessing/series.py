@@ -45,6 +45,7 @@ _SCHEMA = {
     "spreads": dict.fromkeys(ROLES, _NUMBERS),
     "steps": schema.Integer(0, 100_000),
     "probabilities": schema.Integer(0, 10_000),
+    "error_ratio": schema.Optional(schema.Number(1e-9, 1e9)),
 }
 
 
@@ -70,6 +71,8 @@ class SeriesPreprocessor:
         frequency: of the times; None: plain numbers.
         calendar: names of calendar features, `zoo.tasks.calendar.KINDS`.
         calibration: (steps, probabilities) float32, the table of `zoo.tasks.conformal`; None: there is none.
+        error_ratio: where its errors are relative to those of the network's last forecasts before a window, how many
+            times the naive ones within the window these are, in the median; None: they are not.
 
     Args:
         scaling: one of `SCALINGS`.
@@ -98,6 +101,7 @@ class SeriesPreprocessor:
         self.names: list[str] = []
         self.scales = np.zeros((0, 2))
         self.calibration: np.ndarray | None = None
+        self.error_ratio: float | None = None
         self._covariates = {role: np.tile([[0.0], [1.0]], len(self.columns[role])) for role in ROLES}
 
     def learn(self, names: Sequence[str], values: Sequence[np.ndarray]) -> int:
@@ -204,6 +208,7 @@ class SeriesPreprocessor:
             "spreads": {role: self._covariates[role][1].tolist() for role in ROLES},
             "steps": table.shape[0],
             "probabilities": table.shape[1],
+            "error_ratio": self.error_ratio,
         }
         return config, {
             _NAMES: json.dumps(self.names, ensure_ascii=False).encode(),
@@ -238,6 +243,7 @@ class SeriesPreprocessor:
             raise schema.PresetError(f"assets/{_SCALES}: a scale is not above 0: fetch the preset again")
         if config["steps"]:
             made.calibration = _numbers(assets, _TABLE, "<f4", (config["steps"], config["probabilities"]))
+            made.error_ratio = config["error_ratio"]
         return made
 
 

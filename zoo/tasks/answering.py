@@ -12,7 +12,10 @@ from zoo.tasks.forecasts import Forecasts, following
 from zoo.tasks.series import PreparedSeries
 
 EVEN = np.arange(1, 20) / 20  # probabilities of the quantiles that CRPS is taken over
+SPREADS = ("auto", "backtest")
+"""What errors are relative to: what the network says of its spread, or the naive error; or its own last errors."""
 TAILS = (0.1, 0.9)  # of paths, between which their spread is taken
+PARTS = 4  # cut-offs before a window's own from which the network's last errors are taken
 _BLOCK = 2_000_000  # numbers of forecasts that are in memory at a time
 
 
@@ -90,12 +93,17 @@ class Answerer:
         tails = [((1 - level) / 2, (1 + level) / 2) for level in levels]
         wanted = np.unique([*probabilities, *(end for pair in tails for end in pair)])
         rows = max(_BLOCK // (horizon * (len(wanted) + 3)), 1)
+        table, ratio = self.preprocessor.calibration, self.preprocessor.error_ratio
+        errors = None
+        if table is not None and ratio is not None and len(wanted):
+            errors = self.recent_errors(made, series, cutoffs, paths=paths, seed=seed)
         for number, first in enumerate(range(0, len(series), rows)):
             one, cut = series[first : first + rows], cutoffs[first : first + rows]
-            forecast, spread, at, columns = self._spread(
+            forecast, spread, at, columns = self._answers(
                 made, one, cut, horizon, wanted, paths, seed + number
             )
-            table = self.preprocessor.calibration
+            if errors is not None:
+                spread = self._error_spread(made, one, cut, errors[first : first + rows], ratio)
             if table is None:
                 quantiles = interpolated(columns, at, wanted)
             else:
@@ -127,16 +135,109 @@ class Answerer:
         horizon: int,
         paths: int,
         seed: int,
+        spread: str = "auto",
     ) -> None:
-        """Give the preprocessor a table of the errors of windows; the arguments are those of `blocks`."""
+        """Give the preprocessor a table of the errors of windows.
+
+        Args:
+            made: the series.
+            series: (count,) their places.
+            cutoffs: (count,).
+            horizon: steps.
+            paths: as in `blocks`.
+            seed: the same.
+            spread: what an error counts relative to: one of `SPREADS`.
+        """
+        recent, ratio = None, None
+        if spread == "backtest":
+            recent = self._calibrating_errors(made, series, cutoffs, paths, seed)
+            known = ~np.isnan(recent)
+            if known.any():
+                series, cutoffs, recent = series[known], cutoffs[known], recent[known]
+                ratio = float(np.median(recent / self._naive(made, series, cutoffs)[:, 0]))
         errors = []
         for first in range(0, len(series), BATCH):
             one, cut = series[first : first + BATCH], cutoffs[first : first + BATCH]
-            forecast, spread, *_ = self._spread(made, one, cut, horizon, (), paths, seed + first)
-            errors.append((following(made.values, one, cut, horizon) - forecast) / spread)
+            forecast, size, *_ = self._answers(made, one, cut, horizon, (), paths, seed + first)
+            if ratio is not None:
+                size = self._error_spread(made, one, cut, recent[first : first + BATCH], ratio)
+            errors.append((following(made.values, one, cut, horizon) - forecast) / size)
         self.preprocessor.calibration = error_table(np.concatenate(errors))
+        self.preprocessor.error_ratio = ratio
 
-    def _spread(self, made, series, cutoffs, horizon, wanted, paths, seed):
+    def _calibrating_errors(self, made, series, cutoffs, paths, seed):
+        """Return the recent errors of windows by forecasts that the network did not learn from, where there are any."""
+        begin = np.full(len(made.values), np.iinfo(int).max)
+        np.minimum.at(begin, series, cutoffs)
+        found = self.recent_errors(made, series, cutoffs, begin, paths=paths, seed=seed)
+        if np.isnan(found).all():
+            found = self.recent_errors(made, series, cutoffs, paths=paths, seed=seed)
+        return found
+
+    def recent_errors(
+        self,
+        made: PreparedSeries,
+        series: np.ndarray,
+        cutoffs: np.ndarray,
+        begin: np.ndarray | None = None,
+        *,
+        paths: int,
+        seed: int,
+    ) -> np.ndarray:
+        """Return how far off the network was just before each cut-off: the mean absolute errors of its last forecasts.
+
+        These begin a quarter, a half, three quarters and a whole of the network's horizon before the cut-off, and are
+        compared with the values up to it; the mean is that of the four. One counts if its whole window lies within the
+        series.
+
+        Args:
+            made: the series.
+            series: (count,) their places.
+            cutoffs: (count,).
+            begin: (series,) the first cut-off of a forecast that counts; None: any.
+            paths: as in `blocks`.
+            seed: the same.
+
+        Returns:
+            (count,) in the scale that the network learns in; NaN where none counts.
+        """
+        most = self.predictor.network.config["horizon"]
+        ago = np.unique([part * most // PARTS or 1 for part in range(1, PARTS + 1)])
+        due = cutoffs[:, None] - ago
+        counts = due >= made.windows.look_back
+        if begin is not None:
+            counts &= due >= begin[series][:, None]
+        # forecasts that several windows look back on are made once
+        pairs = np.stack([np.broadcast_to(series[:, None], due.shape), due], axis=-1)
+        told, places = np.unique(pairs[counts], axis=0, return_inverse=True)
+        errors = np.empty((len(told), len(ago)))
+        for first in range(0, len(told), BATCH):
+            one, cut = told[first : first + BATCH].T
+            forecast, *_ = self._answers(made, one, cut, most, (), paths, seed + first)
+            off = np.abs(following(made.values, one, cut, most) - forecast)
+            seen = ~np.isnan(off)
+            sums, known = (np.cumsum(each, axis=1)[:, ago - 1] for each in (np.where(seen, off, 0), seen))
+            errors[first : first + BATCH] = np.where(known > 0, sums / np.maximum(known, 1), np.nan)
+        found = np.full(due.shape, np.nan)
+        found[counts] = errors[places.ravel(), np.nonzero(counts)[1]]
+        known = ~np.isnan(found)
+        means = np.where(known, found, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+        return np.where(known.any(axis=1), means, np.nan)
+
+    def _error_spread(self, made, series, cutoffs, errors, ratio):
+        """Return spreads (count, 1) of recent errors (count,); where there are none, `ratio` times the naive ones."""
+        spread = np.maximum(errors, LEAST_SPREAD)[:, None]
+        unknown = np.isnan(errors)
+        if unknown.any():
+            spread[unknown] = ratio * self._naive(made, series[unknown], cutoffs[unknown])
+        return spread
+
+    def _naive(self, made, series, cutoffs):
+        """Return the errors of the seasonal naive forecast within windows, (count, 1)."""
+        plain = made.windows.inputs(series, cutoffs)
+        return naive_spread(plain["values"][:], plain["observed"][:], self.period)
+
+    def _answers(self, made, series, cutoffs, horizon, wanted, paths, seed):
         """Return what the network says of windows, in its scale.
 
         Returns:
@@ -155,5 +256,4 @@ class Answerer:
         forecast = interpolated(columns, at, [0.5])[..., 0]
         if len(at) > 1:
             return forecast, np.maximum(high - low, LEAST_SPREAD), at, columns
-        plain = made.windows.inputs(series, cutoffs)
-        return forecast, naive_spread(plain["values"][:], plain["observed"][:], self.period), at, columns
+        return forecast, self._naive(made, series, cutoffs), at, columns

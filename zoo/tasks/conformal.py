@@ -12,7 +12,9 @@ there is no such error, Q would have to be infinite; instead it goes on as a nor
 m through the outermost error e: m + (e − m)·z(p)/z(n/(n + 1)). That is a guess, and no promise.
 
 The promise of the papers, coverage of at least the level, is for errors that could be exchanged for those to come.
-Windows that follow or overlap each other keep it only about: a series that changes after its validation is not covered.
+Windows that follow or overlap each other keep it only about: a series that changes after its validation is covered only
+as far as the spread tells of it. One that does is the size of the network's last errors before a window:
+`zoo.tasks.answering.Answerer.recent_errors`.
 """
 
 from statistics import NormalDist

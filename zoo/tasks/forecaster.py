@@ -13,7 +13,7 @@ from zoo.preprocessing import SeriesPreprocessor
 from zoo.preprocessing.series import ROLES, SCALINGS
 from zoo.presets import PresetError
 from zoo.presets.schema import Choice, Integer, ListOf, String, check
-from zoo.tasks.answering import Answerer
+from zoo.tasks.answering import SPREADS, Answerer
 from zoo.tasks.batches import Batches
 from zoo.tasks.calendar import KINDS, alike, kinds_of
 from zoo.tasks.conformal import GRID, interpolated
@@ -77,8 +77,10 @@ class Forecaster(Task):
 
     Intervals are those of `zoo.tasks.conformal`, calibrated on the validation. The spread by which errors are divided
     is that between the outermost quantiles of the network, between the 10% and 90% quantiles of its paths, or of a
-    network with one forecast the error of the seasonal naive forecast within the window. Without calibration they are
-    quantiles of the network or of its paths. An interval always holds its forecast.
+    network with one forecast the error of the seasonal naive forecast within the window; with `spread="backtest"` it
+    is how far off the network was just before, see `zoo.tasks.answering.Answerer.recent_errors`, which follows a series
+    that is harder to foresee now than it was in the validation, at the price of up to five times the work. Without
+    calibration they are quantiles of the network or of its paths. An interval always holds its forecast.
 
     Args:
         model: a name of `NETWORKS`: `"direct"` is `SegmentForecaster`, `"linear"` `LinearForecaster`,
@@ -94,6 +96,7 @@ class Forecaster(Task):
         calendar: whether networks that take covariates known ahead see the calendar of dates.
         members: how many networks learn beside each other; the mean of their forecasts counts.
         period: steps in a season, or several seasons; None: as `zoo.tasks.calendar.season_of` has it.
+        spread: one of `zoo.tasks.answering.SPREADS`: what an error counts relative to where intervals are calibrated.
         **network: further arguments of the model, such as `units`. `series=False`: without an embedding of the series;
             by default there is one where there are several.
 
@@ -114,6 +117,7 @@ class Forecaster(Task):
         calendar: bool = True,
         members: int = 1,
         period: int | Sequence[int] | None = None,
+        spread: str = "auto",
         **network: Any,
     ):
         if quantiles is not None:
@@ -128,11 +132,14 @@ class Forecaster(Task):
             raise UserError(f"scaling: got {scaling!r}; for this model leave it out: it is {default!r}")
         if (scaling or default) not in SCALINGS:
             raise unknown("scaling", scaling, SCALINGS)
+        if spread not in SPREADS:
+            raise unknown("spread", spread, SPREADS)
         self.model = model
         self.horizon = int(horizon)
         self.look_back = None if look_back is None else int(look_back)
         self.scaling = scaling or default
         self.calendar = calendar
+        self.spread = spread
         self.members = int(members)
         self.periods = None if period is None else [int(each) for each in np.atleast_1d(period)]
         for each in self.periods or ():
@@ -381,7 +388,7 @@ class Forecaster(Task):
         first, last, _ = self._backtested(panel, steps, self.horizon)
         made = self._prepare(panel, first)
         windows = Windows.every(first, last, stride)
-        self._answering().calibrate(made, *windows, self.horizon, paths, seed)
+        self._answering().calibrate(made, *windows, self.horizon, paths, seed, self.spread)
 
     # --- windows ---------------------------------------------------------------------------------------------
 
@@ -597,9 +604,10 @@ class Forecaster(Task):
             progress=progress,
             callbacks=callbacks,
         )
-        self.preprocessor.calibration, self._panel = None, panel
+        self.preprocessor.calibration = self.preprocessor.error_ratio = None
+        self._panel = panel
         if calibration and len(held[0]):
-            self._answering().calibrate(made, *held, self.horizon, _PATHS, seed)
+            self._answering().calibrate(made, *held, self.horizon, _PATHS, seed, self.spread)
         return history
 
     def _learned_from(self, made, ends, stride):
@@ -768,6 +776,7 @@ class Forecaster(Task):
             members=config["members"],
             period=config["periods"],
             calendar=bool(made.calendar),
+            spread="auto" if made.error_ratio is None else "backtest",
             **options,
         )
         task.preprocessor, task._arguments = made, network

@@ -7,7 +7,7 @@ from applications.forecasting.card import about
 
 TRAINING = {
     "data": "ett:PATH",
-    "recipe": "ett",
+    "recipe": "ettm",
     "recipe_values": {"horizon": 720},
     "seed": 1,
     "splits": {"series": 7, "values": 322560},
@@ -26,7 +26,7 @@ def test_the_card_of_ett_tells_what_is_unsettled():
         "forecasting_ettm1",
         about(TRAINING),
         TRAINING,
-        command="zoo train forecasting --recipe ett --data ett:PATH --seed 1 --out DIR",
+        command="zoo train forecasting --recipe ettm --data ett:PATH --seed 1 --out DIR",
         metrics={"mse": 0.35, "mse_96": 0.29},
         how={"forecasts_of": "the last 11520 steps"},
         count=7,
