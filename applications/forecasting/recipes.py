@@ -71,6 +71,7 @@ class Recipe:
     clipnorm: float = 1.0
     average: int = 1
     loss: Literal["mae", "mse", "huber"] = "mae"
+    horizons: tuple[int, ...] | None = None
     weighting: Literal["none", "mase", "smape", "owa"] = "none"
     calibration: bool = True
     monitor: str | None = None
@@ -97,6 +98,7 @@ _ETT = Recipe(
     batch_size=256,
     average=3,
     loss="huber",
+    horizons=(96, 192, 336, 720),
 )
 
 RECIPES: dict[str, Recipe] = {
@@ -223,6 +225,7 @@ class Finetuning:
     clipnorm: float = 1.0
     average: int = 1
     loss: Literal["mae", "mse", "huber"] = "mae"
+    horizons: tuple[int, ...] | None = None
     weighting: Literal["none", "mase", "smape", "owa"] = "none"
     calibration: bool = True
     monitor: str | None = None

@@ -223,6 +223,23 @@ def test_calibration_is_that_of_the_errors(linear):
     assert linear.preprocessor.calibration is not None
 
 
+def test_horizons_that_the_loss_is_the_mean_of():
+    short, even = made("linear"), made("linear")
+    for task, horizons in ((short, [1]), (even, None)):
+        learn(task, horizons=horizons, epochs=2)
+    ahead = {name: task.network.get_weights() for name, task in (("short", short), ("even", even))}
+    columns = [each for each in ahead["short"] if each.shape[-1] == HORIZON]
+    assert columns
+    first = made("linear")
+    learn(first, epochs=1, learning_rate=0.0)
+    begun = [each for each in first.network.get_weights() if each.shape[-1] == HORIZON]
+    for learned, before in zip(columns, begun, strict=True):
+        assert np.abs(learned - before)[..., 0].max() > 1e-3
+        np.testing.assert_allclose(learned[..., 1:], before[..., 1:], atol=1e-6)
+    with pytest.raises(UserError, match=r"horizons: got \[1\]; the model 'autoregressive' takes none"):
+        learn(made("autoregressive"), horizons=[1])
+
+
 def test_recent_errors_are_those_of_the_last_forecasts(learned):
     panel = read_frame(FRAME, **COLUMNS)
     prepared = learned._prepare(panel, np.full(3, 60))

@@ -6,7 +6,7 @@ from keras import ops
 from zoo.errors import UserError
 from zoo.models import ForecastEnsemble, LinearForecaster
 from zoo.tasks import forecasting
-from zoo.tasks.forecasting import NetworkLoss, Predictor, WeightedLoss, series_weights
+from zoo.tasks.forecasting import NetworkLoss, Predictor, WeightedLoss, series_weights, step_weights
 
 GENERATOR = np.random.default_rng(0)
 VALUES, WEIGHTS = GENERATOR.normal(size=(5, 4)), GENERATOR.uniform(size=(5, 4))
@@ -91,3 +91,26 @@ def test_calls_do_not_depend_on_how_many_there_are(quantiles, monkeypatch):
     expected = parts.mean(axis=0) if quantiles else parts.mean(axis=0)[..., None]
     np.testing.assert_allclose(together, expected, atol=1e-6)
     assert keras.backend.standardize_dtype(together.dtype) == "float32"
+
+
+@pytest.mark.parametrize("quantiles", [None, (0.2, 0.5, 0.9)])
+@pytest.mark.parametrize("members", [(), (2,)])
+def test_steps_weigh_as_the_horizons_that_they_lie_in(quantiles, members):
+    generator = np.random.default_rng(3)
+    targets = np.stack([generator.normal(size=(5, 6)), np.ones((5, 6))], axis=-1).astype("float32")
+    found = generator.normal(size=(5, *members, 6, *([3] if quantiles else []))).astype("float32")
+    weights = step_weights((2, 3, 6), 6)
+    np.testing.assert_allclose(weights, [2, 2, 1, 1 / 3, 1 / 3, 1 / 3])
+    axis = 1 + len(members)
+    each = [
+        float(WeightedLoss("huber", quantiles)(targets[:, :most], found.take(range(most), axis=axis)))
+        for most in (2, 3, 6)
+    ]
+    whole = float(WeightedLoss("huber", quantiles, weights)(targets, found))
+    assert whole == pytest.approx(np.mean(each), rel=1e-5)
+
+
+@pytest.mark.parametrize("horizons", [(), (0,), (7,), (1.5,), (True,)])
+def test_horizons_that_are_not_forecast(horizons):
+    with pytest.raises(UserError, match="give whole numbers from 1 to 6"):
+        step_weights(horizons, 6)

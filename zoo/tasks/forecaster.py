@@ -28,7 +28,7 @@ from zoo.tasks.forecast_networks import (
     grown,
     network_arguments,
 )
-from zoo.tasks.forecasting import NetworkLoss, Predictor, WeightedLoss, series_weights
+from zoo.tasks.forecasting import NetworkLoss, Predictor, WeightedLoss, series_weights, step_weights
 from zoo.tasks.forecasts import Forecasts, Scores, following
 from zoo.tasks.optimizer import make_optimizer
 from zoo.tasks.panel import Panel, answer, answer_columns, columns_in, read_alike, read_frame
@@ -499,6 +499,7 @@ class Forecaster(Task):
         clipnorm: float = 1.0,
         average: int = 1,
         loss: str = "mae",
+        horizons: Sequence[int] | None = None,
         weighting: str = "none",
         calibration: bool = True,
         monitor: str | None = None,
@@ -540,6 +541,8 @@ class Forecaster(Task):
             average: what is validated and kept is the mean of the weights after so many last epochs.
             loss: a name of `zoo.tasks.forecasting.POINT_LOSSES`, for networks with one forecast. With quantiles it is
                 the pinball loss, of `"autoregressive"` the likelihood, of `"smoothing"` its own.
+            horizons: learn and be validated by the mean of the losses over the first so many steps, as the published
+                tables of several horizons count; for `"direct"` and `"linear"` alone. None: all steps weigh alike.
             weighting: what the loss of a series weighs: see `zoo.tasks.forecasting.series_weights`.
             calibration: whether the validation's errors calibrate the intervals.
             monitor: what chooses the best epoch; by default `"val_loss"` where there is a validation. It also knows
@@ -564,6 +567,12 @@ class Forecaster(Task):
         for role, names in roles.items():
             if names and role not in arguments_of(self.model):
                 raise UserError(f"{role}: got {names}; the model {self.model!r} takes no covariates")
+        point = self.model in ("direct", "linear")
+        if horizons is not None and not point:
+            raise UserError(
+                f"horizons: got {list(horizons)}; the model {self.model!r} takes none: leave it out"
+            )
+        steps = None if horizons is None else step_weights(horizons, self.horizon)
         columns = {"time": time, "value": value, "series": series, **roles, "missing": missing}
         panel = read_frame(frame, **columns, frequency=frequency, where="fit")
         ends = training_ends(panel, self.horizon, validation_steps)
@@ -578,10 +587,10 @@ class Forecaster(Task):
             units = np.array([np.nanmean(np.abs(each)) for each in histories])
         weights = series_weights(weighting, histories, units, self.periods[0])
         batches = self._batches(made, *self._learned_from(made, ends, stride), weights, batch_size, seed)
-        point = self.model in ("direct", "linear")
+        weighted = WeightedLoss(loss, self.network.config.get("quantiles"), steps)
         self.network.compile(
             make_optimizer(learning_rate, schedule, warmup, batches.steps * epochs, weight_decay, clipnorm),
-            loss=WeightedLoss(loss, self.network.config["quantiles"]) if point else NetworkLoss(),
+            loss=weighted if point else NetworkLoss(),
         )
         held = held_out(panel, ends, self.horizon, validation_stride)
         validation = None
@@ -590,7 +599,7 @@ class Forecaster(Task):
             if self._answering().predictor.draws:
                 validation = self._batches(made, *held, weights, batch_size, seed)
             else:
-                validation = self._validation(made, panel, *held, weights, loss)
+                validation = self._validation(made, panel, *held, weights, weighted)
         history = fit(
             self.network,
             batches,
@@ -632,11 +641,11 @@ class Forecaster(Task):
         inputs.pop("seasonal", None)  # every series has its own by now
         return Batches(inputs, targets, batch_size=batch_size, seed=seed, bucket=False)
 
-    def _validation(self, made, panel, series, cutoffs, weights, loss):
+    def _validation(self, made, panel, series, cutoffs, weights, weighted):
         """Return what measures a network of one forecast, or of quantiles, on windows."""
         quantiles = self.network.config["quantiles"]
         inputs, targets = made.inputs(series, cutoffs), made.windows.weighted(series, cutoffs, weights)[:]
-        weighted, horizon = WeightedLoss(loss, quantiles), self.horizon
+        horizon = self.horizon
         first = np.full(len(panel), np.iinfo(int).max)
         np.minimum.at(first, series, cutoffs)
         scaled, actual = (following(each, series, cutoffs, horizon) for each in (made.values, panel.values))

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.errors import unknown
+from zoo.errors import UserError, unknown
 from zoo.losses import QuantileLoss
 from zoo.models import ForecastEnsemble
 from zoo.tasks.compiling import compiled
@@ -118,22 +118,31 @@ class WeightedLoss(keras.losses.Loss):
     Args:
         kind: one of `POINT_LOSSES`, for forecasts without quantiles.
         quantiles: levels of the quantiles, whose loss is the pinball loss; None: there are none.
+        steps: (horizon,) what each step weighs; None: all alike.
 
     Raises:
         UserError: an unknown loss.
     """
 
-    def __init__(self, kind: str = "mae", quantiles: Sequence[float] | None = None):
+    def __init__(
+        self,
+        kind: str = "mae",
+        quantiles: Sequence[float] | None = None,
+        steps: np.ndarray | None = None,
+    ):
         super().__init__(name="weighted_loss")
         if kind not in POINT_LOSSES:
             raise unknown("loss", kind, POINT_LOSSES)
         self.kind = kind
         self.pinball = None if quantiles is None else QuantileLoss(quantiles)
+        self.steps = steps
 
     def call(self, y_true, y_pred):
         """Return the weighted loss of each step."""
         members = ops.ndim(y_pred) - 2 - (self.pinball is not None)
         value, weight = (y_true[:, None, :, part] if members else y_true[..., part] for part in (0, 1))
+        if self.steps is not None:
+            weight = weight * ops.convert_to_tensor(self.steps, weight.dtype)
         if self.pinball is not None:
             return self.pinball.call(value, y_pred) * weight
         return POINT_LOSSES[self.kind](value - y_pred) * weight
@@ -148,6 +157,29 @@ class NetworkLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
         """Return the weighted losses."""
         return ops.reshape(ops.cast(y_true, y_pred.dtype), (-1, *[1] * (ops.ndim(y_pred) - 1))) * y_pred
+
+
+def step_weights(horizons: Sequence[int], most: int) -> np.ndarray:
+    """Return what each of `most` steps weighs, (most,), if the mean of losses over these horizons is to fall.
+
+    A step counts in each horizon that it lies in, by the share that it has there; the mean weight is 1.
+
+    Args:
+        horizons: the first so many steps, from 1 to `most`.
+        most: steps that are forecast.
+
+    Raises:
+        UserError: no horizon, or one out of range.
+    """
+    horizons = list(horizons)
+    if not horizons or any(type(each) is not int or not 1 <= each <= most for each in horizons):
+        raise UserError(
+            f"horizons: got {horizons}; give whole numbers from 1 to {most}, the steps that are forecast"
+        )
+    weights = np.zeros(most)
+    for each in horizons:
+        weights[:each] += most / each / len(horizons)
+    return weights
 
 
 WEIGHTINGS = ("none", "mase", "smape", "owa")
