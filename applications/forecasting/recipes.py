@@ -164,7 +164,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     # ETT, by the hour and by 15 minutes: networks for all horizons up to 720, from windows of two weeks
     "etth": _ETT,
-    "ettm": replace(_ETT, look_back=1344),
+    "ettm": replace(_ETT, look_back=1344, members=3),
     # M4, hourly: its series tell no times, so there is no calendar; their swings grow with their level
     "m4_hourly": Recipe(
         horizon=48,

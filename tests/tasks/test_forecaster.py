@@ -267,22 +267,24 @@ def test_recent_errors_are_those_of_the_last_forecasts(learned):
     assert np.isnan(answerer.recent_errors(prepared, series[:1], cutoffs[:1], begin + 3, **PATHS)).all()
 
 
-@pytest.mark.parametrize("model", ["linear", "smoothing"])
-def test_intervals_follow_the_errors_of_late(model, tmp_path):
+def test_intervals_follow_the_errors_of_late(tmp_path):
     def noisy(deviations, seed):
         frame = table("ab", length=120, seed=seed).sort_values(["id", "when"])
         noise = np.random.default_rng(seed).normal(size=len(frame)) * np.tile(np.repeat(deviations, 40), 2)
         return frame.assign(load=20 * (2 + np.sin(frame["when"].dt.hour / 6 * 2 * np.pi)) + noise)
 
-    quiet = noisy((1, 1, 1), 1)
-    task = made(model, spread="backtest", look_back=24)
-    learn(task, quiet, validation_steps=40, calibration=True, epochs=20)
-    wild = noisy((1, 1, 6), 2)
-    found = task.forecast(frame=wild)
-    before, now = (
-        (each["upper_80"] - each["lower_80"]).mean() for each in (task.forecast(frame=quiet), found)
-    )
-    assert now > 2.5 * before
+    quiet, wild = noisy((1, 1, 1), 1), noisy((1, 1, 6), 2)
+    task = made("linear", spread="backtest", look_back=24)
+    learn(task, quiet, validation_steps=40, epochs=20)
+    widths, errors = [], []
+    for frame in (quiet, wild):
+        found = task.forecast(frame=frame)
+        widths.append((found["upper_80"] - found["lower_80"]).to_numpy())
+        prepared = task._prepare(read_frame(frame, **COLUMNS), np.full(2, 120))
+        late = task._answering().recent_errors(prepared, np.arange(2), np.full(2, 120), paths=1, seed=0)
+        errors.append(np.repeat(late, HORIZON))
+    assert (errors[1] > 2 * errors[0]).all()
+    np.testing.assert_allclose(widths[1] / widths[0], errors[1] / errors[0], rtol=1e-3)
     again = from_preset(task.save_to_preset(tmp_path / "preset"))
     assert again.spread == "backtest"
     pd.testing.assert_frame_equal(again.forecast(frame=wild), found, rtol=1e-4)

@@ -1,5 +1,7 @@
 """The shipped presets answer the same on every backend, and are as good as their cards say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,10 +49,11 @@ TRANSLATIONS = {
     },
 }
 
-# of two seasons and a trend, forecasts of the first steps and the 80% interval of the first one, the same way
+# of so many steps of two seasons and a trend: forecasts of the first steps, and the 80% interval of the first one
 FORECASTS = {
-    "forecasting_m4_hourly": ("h", [106.202, 104.101, 103.567, 104.366, 106.273], (103.751, 108.641)),
-    "forecasting_m4_weekly": ("W-SUN", [109.529, 107.255, 104.890, 101.957, 99.807], (105.725, 112.800)),
+    "forecasting_m4_hourly": ("h", 400, [106.202, 104.101, 103.567, 104.366, 106.273], (103.751, 108.641)),
+    "forecasting_m4_weekly": ("W-SUN", 400, [109.529, 107.255, 104.890, 101.957, 99.807], (105.725, 112.800)),
+    "forecasting_ettm1": ("15min", 3000, [244.494, 248.548, 252.376, 256.190, 258.967], (234.021, 256.136)),
 }
 
 
@@ -117,7 +120,7 @@ def test_translations_are_as_good_as_its_card_says(shared_data, preset, least):
     assert found["bleu_unseen"] >= least
 
 
-def wave(frequency, length=400):
+def wave(frequency, length):
     """Return a table of one series that the network has never seen."""
     t = np.arange(length)
     values = 100 + 0.05 * t + 20 * np.sin(2 * np.pi * t / 24) + 5 * np.sin(2 * np.pi * t / 168)
@@ -128,8 +131,8 @@ def wave(frequency, length=400):
 
 @pytest.mark.parametrize("preset", FORECASTS)
 def test_forecasts_are_those_of_when_it_was_published(preset):
-    frequency, forecasts, interval = FORECASTS[preset]
-    found = Forecaster.from_preset(preset).forecast(frame=wave(frequency))
+    frequency, length, forecasts, interval = FORECASTS[preset]
+    found = Forecaster.from_preset(preset).forecast(frame=wave(frequency, length))
     np.testing.assert_allclose(found["forecast"][: len(forecasts)], forecasts, rtol=1e-3)
     np.testing.assert_allclose(found.loc[0, ["lower_80", "upper_80"]].to_list(), interval, rtol=1e-3)
 
@@ -146,3 +149,16 @@ def test_forecasts_are_as_good_as_the_card_says(shared_data, preset, must):
     assert found["owa"] <= must
     assert found["coverage_80"] == pytest.approx(0.8, abs=0.03)
     assert found["coverage_95"] == pytest.approx(0.95, abs=0.03)
+
+
+def test_forecasting_ettm1_is_as_good_as_its_card_says(shared_data):
+    """On every 97th origin, at all times of the day: the card has all of them."""
+    task = Forecaster.from_preset("forecasting_ettm1")
+    test = forecasting_data.load(f"ett:{shared_data / 'forecasting' / 'ett'}", "test", frequency="15min")
+    said = told("forecasting_ettm1")
+    assert said["mse"] <= 0.353
+    found = forecasting_report.evaluate(task, replace(test, stride=97))
+    for horizon in (96, 192, 336, 720):
+        assert found[f"mse_{horizon}"] == pytest.approx(said[f"mse_{horizon}"], rel=0.05)
+    assert found["coverage_80"] == pytest.approx(0.8, abs=0.06)
+    assert found["coverage_95"] == pytest.approx(0.95, abs=0.06)
