@@ -294,6 +294,22 @@ def test_intervals_follow_the_errors_of_late(tmp_path):
     assert (short["upper_80"] > short["lower_80"]).all()
 
 
+def test_errors_of_late_of_series_that_do_not_change_or_are_empty(tmp_path):
+    still = table("ab", length=80).assign(load=7.0)
+    task = made("linear", spread="backtest")
+    learn(task, still, epochs=1)
+    assert task.preprocessor.error_ratio > 0
+    again = from_preset(task.save_to_preset(tmp_path / "preset"))
+    assert again.preprocessor.error_ratio == task.preprocessor.error_ratio
+    gap = table("a", length=80).sort_values("when").reset_index(drop=True)
+    gap.loc[20:70, "load"] = np.nan
+    prepared = again._prepare(read_frame(gap, **COLUMNS), np.full(1, 80))
+    # one to four steps before 73 a window holds a value or two
+    late = again._answering().recent_errors(prepared, np.zeros(2, int), np.array([73, 80]), paths=1, seed=0)
+    assert np.isnan(late[0])
+    assert late[1] > 0
+
+
 def test_quantiles_without_calibration_reach_as_far_as_they_were_learned():
     task = made("smoothing")
     learn(task, epochs=1)

@@ -10,6 +10,7 @@ from zoo.tasks.conformal import LEAST_SPREAD, calibrated, error_table, interpola
 from zoo.tasks.forecasting import BATCH, Predictor
 from zoo.tasks.forecasts import Forecasts, following
 from zoo.tasks.series import PreparedSeries
+from zoo.tasks.windows import LEAST
 
 EVEN = np.arange(1, 20) / 20  # probabilities of the quantiles that CRPS is taken over
 SPREADS = ("auto", "backtest")
@@ -154,7 +155,8 @@ class Answerer:
             known = ~np.isnan(recent)
             if known.any():
                 series, cutoffs, recent = series[known], cutoffs[known], recent[known]
-                ratio = float(np.median(recent / self._naive(made, series, cutoffs)[:, 0]))
+                sizes = np.maximum(recent, LEAST_SPREAD) / self._naive(made, series, cutoffs)[:, 0]
+                ratio = float(np.median(sizes))
         errors = []
         for first in range(0, len(series), BATCH):
             one, cut = series[first : first + BATCH], cutoffs[first : first + BATCH]
@@ -188,7 +190,7 @@ class Answerer:
 
         These begin a quarter, a half, three quarters and a whole of the network's horizon before the cut-off, and are
         compared with the values up to it; the mean is that of the four. One counts if its whole window lies within the
-        series.
+        series, and is not empty.
 
         Args:
             made: the series.
@@ -217,6 +219,7 @@ class Answerer:
             off = np.abs(following(made.values, one, cut, most) - forecast)
             seen = ~np.isnan(off)
             sums, known = (np.cumsum(each, axis=1)[:, ago - 1] for each in (np.where(seen, off, 0), seen))
+            known = np.where(made.windows.seen(one, cut)[:, None] >= LEAST, known, 0)
             errors[first : first + BATCH] = np.where(known > 0, sums / np.maximum(known, 1), np.nan)
         found = np.full(due.shape, np.nan)
         found[counts] = errors[places.ravel(), np.nonzero(counts)[1]]
