@@ -100,14 +100,14 @@ class Answerer:
             errors = self.recent_errors(made, series, cutoffs, paths=paths, seed=seed)
         for number, first in enumerate(range(0, len(series), rows)):
             one, cut = series[first : first + rows], cutoffs[first : first + rows]
-            forecast, spread, at, columns = self._answers(
+            forecast, width, at, columns = self._answers(
                 made, one, cut, horizon, wanted, paths, seed + number
             )
-            if errors is not None:
-                spread = self._error_spread(made, one, cut, errors[first : first + rows], ratio)
             if table is None:
                 quantiles = interpolated(columns, at, wanted)
             else:
+                late = None if errors is None else errors[first : first + rows]
+                spread = self._spread(made, one, cut, width, late, ratio)
                 quantiles = calibrated(forecast, spread, table, wanted)
             if not scaled:
                 forecast, quantiles = (
@@ -160,9 +160,9 @@ class Answerer:
         errors = []
         for first in range(0, len(series), BATCH):
             one, cut = series[first : first + BATCH], cutoffs[first : first + BATCH]
-            forecast, size, *_ = self._answers(made, one, cut, horizon, (), paths, seed + first)
-            if ratio is not None:
-                size = self._error_spread(made, one, cut, recent[first : first + BATCH], ratio)
+            forecast, width, *_ = self._answers(made, one, cut, horizon, (), paths, seed + first)
+            late = None if ratio is None else recent[first : first + BATCH]
+            size = self._spread(made, one, cut, width, late, ratio)
             errors.append((following(made.values, one, cut, horizon) - forecast) / size)
         self.preprocessor.calibration = error_table(np.concatenate(errors))
         self.preprocessor.error_ratio = ratio
@@ -227,8 +227,14 @@ class Answerer:
         means = np.where(known, found, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
         return np.where(known.any(axis=1), means, np.nan)
 
-    def _error_spread(self, made, series, cutoffs, errors, ratio):
-        """Return spreads (count, 1) of recent errors (count,); where there are none, `ratio` times the naive ones."""
+    def _spread(self, made, series, cutoffs, width, errors, ratio):
+        """Return what the errors of windows count relative to, (count, horizon) or (count, 1).
+
+        That is the recent errors (count,), and where there are none `ratio` times the naive ones; without recent errors
+        the width that the network tells of, and if it tells of none the naive errors.
+        """
+        if errors is None:
+            return self._naive(made, series, cutoffs) if width is None else width
         spread = np.maximum(errors, LEAST_SPREAD)[:, None]
         unknown = np.isnan(errors)
         if unknown.any():
@@ -244,8 +250,8 @@ class Answerer:
         """Return what the network says of windows, in its scale.
 
         Returns:
-            The forecast (count, horizon); the spread by which its error is divided, the same shape or (count, 1); and
-            at which probabilities it knows which quantiles (count, horizon, probabilities).
+            The forecast (count, horizon); the width between its outer quantiles, the same shape, or None of a network
+            with one forecast; and at which probabilities it knows which quantiles (count, horizon, probabilities).
         """
         inputs = made.inputs(series, cutoffs)
         if self.predictor.draws:
@@ -257,6 +263,5 @@ class Answerer:
             columns = self.predictor(inputs, horizon)
             low, high = columns[..., 0], columns[..., -1]
         forecast = interpolated(columns, at, [0.5])[..., 0]
-        if len(at) > 1:
-            return forecast, np.maximum(high - low, LEAST_SPREAD), at, columns
-        return forecast, self._naive(made, series, cutoffs), at, columns
+        width = np.maximum(high - low, LEAST_SPREAD) if len(at) > 1 else None
+        return forecast, width, at, columns

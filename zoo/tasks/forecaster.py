@@ -558,8 +558,8 @@ class Forecaster(Task):
             The history: a row for each epoch.
 
         Raises:
-            UserError: a table that is not taken, nothing to learn from, covariates that the model does not take, a run
-                folder of another run.
+            UserError: a table that is not taken, nothing to learn from, covariates or horizons that the model does not
+                take, a run folder of another run.
             DivergedError: the loss is no longer finite.
         """
         roles = {"past": past, "known": known, "static": static}
